@@ -1,0 +1,212 @@
+/**
+ * The error registry: every error a user can meet, with its HTTP status, what happened, and what to do.
+ * A code never changes its meaning; a new situation gets a new code.
+ */
+export interface ErrorKind {
+  status: number;
+  title: string;
+  action: string;
+}
+
+export const ERROR_KINDS = {
+  TW_BAD_REQUEST: {
+    status: 400,
+    title: 'The request is not valid',
+    action: 'Correct the named part of the request and send it again. Nothing was written.',
+  },
+  TW_MALFORMED_JSON: {
+    status: 400,
+    title: 'The body is not valid JSON',
+    action: 'Correct the JSON at the named place. Nothing of this record was written.',
+  },
+  TW_UNKNOWN_FIELD: {
+    status: 400,
+    title: 'A filter or selection names a field that cannot exist',
+    action: 'Use a field of the stream; GET /v1/streams/{s} lists them.',
+  },
+  TW_VECTOR_LENGTH: {
+    status: 400,
+    title: 'A vector has the wrong number of dimensions',
+    action: 'Send a vector with the dimensions of the stream’s embedding.',
+  },
+  TW_BAD_TOKEN: {
+    status: 400,
+    title: 'A position token cannot be read',
+    action: 'Send a token exactly as an earlier answer returned it.',
+  },
+  TW_NOT_SEARCHABLE: {
+    status: 400,
+    title: 'The stream does not declare what this search mode needs',
+    action: 'Create the stream with `search` or `embed`, or use another mode.',
+  },
+  TW_NOT_UPSERT: {
+    status: 400,
+    title: 'The operation needs an upsert stream',
+    action: 'Use a stream of kind "upsert"; append streams are read by offset.',
+  },
+  TW_KEY_REQUIRED: {
+    status: 422,
+    title: 'The record has no key',
+    action: 'Give every record of this stream its key. This record was not written.',
+  },
+  TW_SCHEMA_MISMATCH: {
+    status: 422,
+    title: 'The record does not match the stream’s schema',
+    action: 'Correct the record; it is kept in the dead-letter stream with this reason.',
+  },
+  TW_RECORD_TOO_LARGE: {
+    status: 413,
+    title: 'A record is larger than the limit',
+    action: 'Send smaller records, or raise maxRecordBytes. This record was not written.',
+  },
+  TW_BODY_TOO_LARGE: {
+    status: 413,
+    title: 'The request body is larger than the limit',
+    action: 'Split the request. Nothing was written.',
+  },
+  TW_TOO_MANY_FIELDS: {
+    status: 422,
+    title: 'The record has too many distinct fields',
+    action: 'Nest rarely used fields under one object. This record was not written.',
+  },
+  TW_EVENT_TIME: {
+    status: 422,
+    title: 'The event time is missing, unreadable or too far in the future',
+    action: 'Correct the time field or its declared unit. This record was not written.',
+  },
+  TW_STREAM_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such stream',
+    action: 'Create it with PUT /v1/streams/{s}, or list streams with GET /v1/streams.',
+  },
+  TW_STREAM_EXISTS: {
+    status: 409,
+    title: 'A stream of this name exists with another definition',
+    action: 'Use the existing definition, another name, or delete the stream first.',
+  },
+  TW_STREAM_NAME: {
+    status: 400,
+    title: 'The stream name is not valid',
+    action: 'Use 1-200 letters, digits, dots, dashes and underscores, starting with a letter or digit.',
+  },
+  TW_NOT_FOUND: {
+    status: 404,
+    title: 'There is nothing at this address',
+    action: 'Check the path; GET /openapi.json lists every route.',
+  },
+  TW_ROW_NOT_FOUND: {
+    status: 404,
+    title: 'There is no row with this key',
+    action: 'Nothing to do: the key was never written or has been deleted.',
+  },
+  TW_OFFSET_OUT_OF_RANGE: {
+    status: 416,
+    title: 'The offset is beyond the head of the partition',
+    action: 'Read from at most the head the problem names; it is the next offset to be written.',
+  },
+  TW_IDEMPOTENCY_MISMATCH: {
+    status: 422,
+    title: 'This Idempotency-Key was used with another body',
+    action: 'Use a new key for a new request. Nothing was written.',
+  },
+  TW_PRODUCER_FENCED: {
+    status: 409,
+    title: 'A newer epoch of this producer exists',
+    action: 'Stop this producer instance. Nothing was written.',
+  },
+  TW_OUT_OF_ORDER_SEQUENCE: {
+    status: 409,
+    title: 'The producer sequence leaves a gap',
+    action: 'Send the missing batches first. Nothing was written.',
+  },
+  TW_TAIL_FULL: {
+    status: 429,
+    title: 'The uncompacted tail has reached its bound',
+    action: 'Wait as Retry-After says while compaction catches up; nothing of this request was written.',
+  },
+  TW_BUSY: {
+    status: 429,
+    title: 'Too many requests are in progress',
+    action: 'Wait as Retry-After says, then try again. Nothing was done.',
+  },
+  TW_OUTCOME_UNKNOWN: {
+    status: 503,
+    title: 'It is not known whether the write took effect',
+    action: 'Send it again with the same Idempotency-Key, or read back before deciding.',
+  },
+  TW_STORAGE_FULL: {
+    status: 507,
+    title: 'The storage is full',
+    action: 'Free space; acknowledged data is safe. This request was not acknowledged.',
+  },
+  TW_STORAGE_UNAVAILABLE: {
+    status: 503,
+    title: 'The storage does not answer',
+    action: 'Try again later; acknowledged data is safe.',
+  },
+  TW_STORE_UNSAFE: {
+    status: 500,
+    title: 'The object store ignores write conditions',
+    action: 'Use a store that honours If-None-Match and If-Match; this one would lose data silently.',
+  },
+  TW_DATA_DAMAGED: {
+    status: 500,
+    title: 'Stored data fails its checksum',
+    action: 'Restore the named object from a copy; nothing damaged is served. `tailwater inspect` shows the extent.',
+  },
+  TW_FORMAT_TOO_NEW: {
+    status: 500,
+    title: 'The data was written by a newer version',
+    action: 'Upgrade Tailwater before opening this data.',
+  },
+  TW_FOLDER_IN_USE: {
+    status: 409,
+    title: 'Another process uses this data folder',
+    action: 'Use the running server (its address is in the folder), or stop it first.',
+  },
+  TW_SHARD_STOPPED: {
+    status: 503,
+    title: 'The log stopped accepting writes after a failed write',
+    action: 'Free space or repair the disk, then restart; acknowledged data is safe.',
+  },
+  TW_NOT_YET_VISIBLE: {
+    status: 504,
+    title: 'The requested position was not reached in time',
+    action: 'Try again with a longer deadline; the position reached is in `data`.',
+  },
+  TW_HISTORY_EXPIRED: {
+    status: 410,
+    title: 'The requested moment is older than the kept history',
+    action: 'Ask for a newer position, or keep a longer `history` on the stream.',
+  },
+  TW_SNAPSHOT_EXPIRED: {
+    status: 410,
+    title: 'The pinned snapshot has expired',
+    action: 'Start again from the resume position in `data`.',
+  },
+  TW_DEADLINE: { status: 504, title: 'The deadline passed', action: 'Try again with a longer deadlineMs.' },
+  TW_EMBEDDING_FAILED: {
+    status: 502,
+    title: 'The embedding provider failed',
+    action: 'Text search still finds the rows; check the provider and its credentials.',
+  },
+  TW_COMPACTION_FAILED: {
+    status: 503,
+    title: 'Compaction failed',
+    action: 'Nothing changed: the table is as before and the rows stay in the tail. See the cause in the log.',
+  },
+  TW_SETTING: { status: 400, title: 'A setting is not valid', action: 'Correct the named setting.' },
+  TW_SOURCE: {
+    status: 400,
+    title: 'An input file cannot be read',
+    action: 'Check the path, the format and the encoding. Earlier parts of the input are safely ingested; run again to resume.',
+  },
+  TW_CLOSED: {
+    status: 503,
+    title: 'The engine is shutting down',
+    action: 'Connect to another node, or wait for the restart. Unacknowledged requests were not applied.',
+  },
+  TW_INTERNAL: { status: 500, title: 'An internal error occurred', action: 'Report it with the log; acknowledged data is safe.' },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERROR_KINDS;

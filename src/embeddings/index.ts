@@ -1,0 +1,1 @@
+export type { EmbeddingProvider } from './provider.ts';

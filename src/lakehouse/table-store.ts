@@ -1,0 +1,84 @@
+import type { StreamDefinition } from '../streams/index.ts';
+import type { TableCandidate, TableRow, TableSchema } from './table-types.ts';
+
+/**
+ * The table port (C8): one store keeps the datasets of all streams. A *version pair* names an immutable content.
+ * Nothing here commits anything: the table-state journal does (C1). Implementations: LanceDB, an in-memory model with LanceDB's traps.
+ */
+export interface TableVersions {
+  rows: number;
+  changes: number | null;
+}
+
+/** Rows ready to be written, as parallel arrays; `vectors` has `count * dimensions` floats, `hasVector` marks rows that have one. */
+export interface TableRows {
+  rows: TableRow[];
+  /** `_text` per row; null when nothing to search. Absent when the schema has no text. */
+  texts?: (string | null)[];
+  vectors?: Float32Array;
+  hasVector?: Uint8Array;
+}
+
+/** A row that leaves `rows` for `changes`; a tombstone has value null. */
+export interface ChangedRow {
+  row: TableRow;
+  /** Microseconds resolution is not needed: commit time (ms) of the record that superseded it. */
+  supersededAtMs: number;
+}
+
+export interface TableStore {
+  /** Stages changes on top of `base` (null: the table does not exist yet) without touching what readers see (C2). */
+  begin(definition: StreamDefinition, base: TableVersions | null, schema: TableSchema): Promise<TableStaging>;
+  /** An immutable version. Throws TW_HISTORY_EXPIRED when it is gone. Handles are cached and bounded by the implementation. */
+  open(definition: StreamDefinition, versions: TableVersions, schema: TableSchema): Promise<TableVersion>;
+  /** Removes versions not in `keep` (C5). */
+  prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void>;
+  drop(incarnation: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A multi-step change on private versions. Every step checks that nobody else slipped in between (C2) and throws TW_COMPACTION_FAILED if so. */
+export interface TableStaging {
+  /** Adds columns that the new schema has and the base lacks (nulls in old rows). */
+  evolve(schema: TableSchema): Promise<void>;
+  /** Appends rows that have no earlier version in `rows` (append streams; new keys of upsert streams). */
+  append(rows: TableRows): Promise<void>;
+  /** Removes from `rows` the rows of these keys with `_seq` below the given one, and returns them (C6). */
+  takeKeys(keys: readonly Uint8Array[], belowSeq: readonly number[]): Promise<TableRow[]>;
+  /** Appends to `changes`. */
+  appendChanges(changes: readonly ChangedRow[]): Promise<void>;
+  /** Fills null vectors of rows given by seq. */
+  setVectors(seqs: readonly number[], vectors: Float32Array): Promise<void>;
+  /** Builds or refreshes indexes, merges small fragments. Changes no row (C5). */
+  optimize(options: { textIndex: boolean; vectorIndex: boolean; compactFragments: boolean }): Promise<void>;
+  /**
+   * Opens the staged versions on a second handle and returns what they hold; `oldRows` counts rows at or below the given watermark.
+   * The compactor compares this to its plan before it commits.
+   */
+  verify(oldWatermark: readonly number[]): Promise<StagedFacts>;
+}
+
+export interface StagedFacts {
+  versions: TableVersions;
+  rowCount: number;
+  rowsHash: string;
+  oldRowCount: number;
+  oldRowsHash: string;
+  changeCount: number;
+  changesHash: string;
+}
+
+/** Reads of one immutable version; safe to share between requests. */
+export interface TableVersion {
+  /** Rows of these keys, in any order, without those absent. */
+  byKeys(keys: readonly Uint8Array[]): Promise<TableRow[]>;
+  /** Best `limit` rows by full text for an analyzed query (terms of the analyzer), with `text`. `where` is Lance SQL, a superset of the filter. */
+  searchText(query: string, limit: number, where: string | null): Promise<TableCandidate[]>;
+  /** Nearest `limit` rows by cosine distance, ascending, with exact `distance`; rows without a vector never appear. */
+  searchVector(vector: Float32Array, limit: number, where: string | null): Promise<TableCandidate[]>;
+  /** Rows of a partition with first <= offset <= last, by offset, at most `limit`; for upsert streams `rows` and `changes` merged. */
+  byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]>;
+  /** All rows (not changes), unordered, in batches. */
+  scan(options: { where?: string | null; batchRows?: number }): AsyncIterable<TableRow[]>;
+  countRows(where?: string | null): Promise<number>;
+}

@@ -1,0 +1,84 @@
+import type { JsonObject } from '../base/index.ts';
+import type { RecordHeader } from '../streams/index.ts';
+
+/** A user column. `path` is the dotted path in the value; `name` is unique ignoring case and never starts with an underscore unprefixed. */
+export interface TableColumn {
+  name: string;
+  path: string;
+  type: 'bool' | 'int64' | 'float64' | 'string' | 'json';
+}
+
+export interface TableSchema {
+  /** Rises by one with every change; recorded in the table state. */
+  id: number;
+  columns: TableColumn[];
+  /** Vector length of `_embedding`, or null. */
+  dimensions: number | null;
+  /** Whether the table has the derived `_text` column (search fields joined with a newline). */
+  text: boolean;
+}
+
+/** A row of a table: the record it was, whole (StreamRecord plus what is derived). */
+export interface TableRow {
+  partition: number;
+  offset: number;
+  seq: number;
+  key: Uint8Array | null;
+  timeMs: number;
+  ingestedAtMs: number;
+  headers: RecordHeader[];
+  /** Byte-equal to what was written; null only in `changes` (a tombstone). */
+  value: Uint8Array | null;
+}
+
+/** A search candidate of the table, with what re-scoring needs. */
+export interface TableCandidate extends TableRow {
+  /** The `_text` of the row, for text candidates. */
+  text?: string;
+  /** Cosine distance as an exact computation over `_embedding`, for vector candidates. */
+  distance?: number;
+}
+
+export type TableStateKind = 'create' | 'compaction' | 'index' | 'optimize' | 'vectors';
+
+/** An entry of a stream's table-state journal (C1). JSON; small and whole. */
+export interface TableState {
+  formatVersion: 1;
+  /** The number of this entry in the journal. */
+  n: number;
+  kind: TableStateKind;
+  /** Identifies the attempt, so that an unknown outcome is settled by reading the entry back (C4). */
+  attemptId: string;
+  format: 'lance';
+  incarnation: string;
+  /** Store-relative folder of the datasets, `tables/{incarnation}`. */
+  location: string;
+  rowsVersion: number;
+  /** Null for append streams. */
+  changesVersion: number | null;
+  schema: TableSchema;
+  /** Per partition, the highest offset that the table holds; -1: none. */
+  watermark: number[];
+  /** Every record of a segment <= logSeq is in the table. */
+  logSeq: number;
+  /** Commit time of segment logSeq. */
+  logTimeMs: number;
+  rowCount: number;
+  changeCount: number;
+  /** Additive hashes (16 hex digits) over (partition, offset). */
+  rowsHash: string;
+  changesHash: string;
+  expiredHash: string;
+  /** Statistics objects, oldest first: a base and deltas. Keys in the object store. */
+  statistics: string[];
+  /** Rows whose `_embedding` is still null although they have a text to embed. */
+  nullVectors: number;
+  /** How many rows carry `_raw`, because the columns do not reproduce the value's bytes. */
+  rawCount: number;
+  /** Rows at the last index build: decides when the next one pays. */
+  indexedRows: { text: number; vector: number };
+  embedding: { provider: string; model: string; dimensions: number } | null;
+  committedAtMs: number;
+  /** What the operation did, for people: inserted, superseded, deleted rows, milliseconds. */
+  summary: JsonObject;
+}

@@ -1,0 +1,49 @@
+/**
+ * The object-store port (design, section 3, S1-S5). What is deliberately not in it: renames, appends, directories, locks.
+ *
+ * - S1 `put` with `ifAbsent` is atomic and durable when it returns *ok*: of any number of racers exactly one wins.
+ * - S2 an outcome that is not known (timeout, lost reply) is `unknown`, never an error and never a failure.
+ * - S5 `get` verifies the object's crc32c and throws TW_DATA_DAMAGED when it does not match.
+ */
+export type PutCondition = { ifAbsent: true } | { ifMatch: string };
+
+export type PutOutcome =
+  | { kind: 'ok'; etag: string }
+  | { kind: 'exists' }
+  | { kind: 'mismatch' }
+  | { kind: 'unknown'; cause: unknown };
+
+/** Bytes [start, end) of the object's content. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
+export interface StoredObject {
+  bytes: Uint8Array;
+  etag: string;
+}
+
+export interface ListedObject {
+  key: string;
+  size: number;
+}
+
+export interface ListOptions {
+  /** Only keys greater than this one, in UTF-8 byte order. */
+  startAfter?: string;
+  /** At most this many; default and maximum 1000. */
+  limit?: number;
+}
+
+export interface ObjectStore {
+  /** Unconditional without a condition. Throws TW_STORAGE_FULL or TW_STORAGE_UNAVAILABLE only when the object was certainly not written. */
+  put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<PutOutcome>;
+  /** Null when there is no such object. A range is clipped to the object's size; a ranged read need not verify the checksum of the whole. */
+  get(key: string, options?: { range?: ByteRange }): Promise<StoredObject | null>;
+  head(key: string): Promise<{ size: number; etag: string } | null>;
+  /** One page, sorted by key. */
+  list(prefix: string, options?: ListOptions): Promise<ListedObject[]>;
+  /** Idempotent: absent keys are not an error. */
+  delete(keys: readonly string[]): Promise<void>;
+}
