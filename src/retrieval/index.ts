@@ -1,0 +1,1 @@
+export type { QueryRequest, SearchAnswer, SearchHit, SearchMode } from './query-types.ts';

@@ -1,0 +1,164 @@
+import type { JsonObject, JsonValue, Problem } from '../base/index.ts';
+import type { QueryRequest } from '../retrieval/index.ts';
+import type { Consistency, Freshness } from '../snapshot/index.ts';
+import type { StreamDefinition, StreamSettings } from '../streams/index.ts';
+
+/** Text when the bytes are valid UTF-8, else base64. */
+export type ApiKey = string | { base64: string } | null;
+
+export interface ApiRecord {
+  partition: number;
+  offset: number;
+  key: ApiKey;
+  /** Event time, ISO 8601. */
+  time: string;
+  /** Commit time, ISO 8601. */
+  ingestedAt: string;
+  headers: Record<string, string>;
+  /** Null: a deletion in an upsert stream. */
+  value: JsonValue;
+}
+
+export interface AppendRecord {
+  key?: string | { base64: string };
+  time?: string | number;
+  headers?: Record<string, string>;
+  value: JsonValue;
+}
+
+/** How far a file has been ingested; kept in the same segment as its rows, so that running an ingestion twice adds nothing twice. */
+export interface SourceProgress {
+  source: string;
+  contentHash: string;
+  /** Bytes of the source consumed after this batch. */
+  position: number;
+  done: boolean;
+}
+
+export interface AppendOptions {
+  idempotencyKey?: string;
+  source?: SourceProgress;
+}
+
+export interface AppendAnswer {
+  token: string;
+  accepted: number;
+  partitions: { partition: number; first: number; last: number }[];
+  rejected: { index: number; code: string; message: string }[];
+}
+
+export interface StreamInfo {
+  definition: StreamDefinition;
+  /** Per partition; -1: empty. */
+  head: number[];
+  watermark: number[];
+  /** Records acknowledged and not yet in the table. */
+  lag: number;
+  /** Live rows, tail and table merged. */
+  rows: number;
+  /** Bytes of the tail in memory. */
+  tailBytes: number;
+  /** Columns of the table. */
+  fields: { name: string; path: string; type: string }[];
+}
+
+export interface ReadOptions {
+  /** Default 0. */
+  partition?: number;
+  /** earliest (default), latest, an offset, time:<ISO> (commit time) or event:<ISO>. */
+  from?: string | number;
+  /** 1..10000, default 100. */
+  limit?: number;
+  consistency?: Consistency;
+}
+
+export interface ReadAnswer {
+  records: ApiRecord[];
+  next: number;
+  freshness: Freshness;
+  token: string;
+}
+
+export interface FollowOptions {
+  /** Default: all. */
+  partition?: number;
+  /** Default latest. Ignored when `after` is given. */
+  from?: string | number;
+  /** The token of the last record seen: resumes right after it. */
+  after?: string;
+  signal?: AbortSignal;
+}
+
+export interface FollowEvent {
+  token: string;
+  record: ApiRecord;
+}
+
+export interface QueryHit {
+  /** Unique within the stream: the key's text in upsert streams, else `partition:offset`. */
+  id: string;
+  key: ApiKey;
+  partition: number;
+  offset: number;
+  score: number;
+  tier: 'tail' | 'table';
+  ageMs: number;
+  value: JsonObject;
+  ranks: { text?: number; vector?: number };
+}
+
+export interface QueryAnswer {
+  hits: QueryHit[];
+  freshness: Freshness;
+  token: string;
+}
+
+export interface RowAnswer {
+  record: ApiRecord;
+  tier: 'tail' | 'table';
+  freshness: Freshness;
+  token: string;
+}
+
+export interface TableInfo {
+  stream: string;
+  /** Null while nothing has been compacted. */
+  state: JsonObject | null;
+  token: string;
+}
+
+export interface Health {
+  status: 'ok' | 'degraded';
+  /** What is wrong, one line each. */
+  problems: string[];
+  streams: number;
+  uptimeMs: number;
+}
+
+/** What both the embedded engine and the HTTP client offer, under the same names. Every rejection is a TailwaterError. */
+export interface TailwaterApi {
+  /** Creates the stream; the same settings again are not an error. */
+  createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
+  getStream(name: string): Promise<StreamInfo>;
+  listStreams(): Promise<StreamInfo[]>;
+  deleteStream(name: string): Promise<void>;
+  append(name: string, records: readonly AppendRecord[], options?: AppendOptions): Promise<AppendAnswer>;
+  /** A value a line; with `envelope`, a {key, time, headers, value} a line. */
+  appendNdjson(name: string, body: string | Uint8Array, options?: AppendOptions & { envelope?: boolean }): Promise<AppendAnswer>;
+  read(name: string, options?: ReadOptions): Promise<ReadAnswer>;
+  follow(name: string, options?: FollowOptions): AsyncIterable<FollowEvent>;
+  query(name: string, request: QueryRequest): Promise<QueryAnswer>;
+  getRow(name: string, key: string | Uint8Array, options?: { consistency?: Consistency }): Promise<RowAnswer>;
+  deleteRow(name: string, key: string | Uint8Array): Promise<AppendAnswer>;
+  /** Returns when the table has caught up with the head at the call. `full` also brings every index up to date. */
+  compact(name: string, options?: { full?: boolean }): Promise<TableInfo>;
+  getTable(name: string): Promise<TableInfo>;
+  health(): Promise<Health>;
+  /** Prometheus text format. */
+  metrics(): Promise<string>;
+  /** Ingestion progress by source id; absent sources are left out. */
+  sourceProgress(sources: readonly string[]): Promise<SourceProgress[]>;
+  close(): Promise<void>;
+}
+
+export type { Problem };

@@ -1,0 +1,1 @@
+export type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from './snapshot-types.ts';
