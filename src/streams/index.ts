@@ -1,4 +1,7 @@
 export type { EmbedSettings, StreamDefinition, StreamKind, StreamSettings, TimeUnit } from './definition.ts';
+export { type Comparison, type Filter, filterPaths } from './filter/filter.ts';
+export { matches } from './filter/matches.ts';
+export { parseFilter } from './filter/parse.ts';
 export type { RecordBatch, RecordHeader, RecordSlab, StreamRecord } from './records.ts';
 export {
   type AppendPart,
@@ -10,3 +13,6 @@ export {
   type Segment,
   type SegmentBatch,
 } from './segment-types.ts';
+export { analyze, LANCE_TEXT_INDEX } from './text/analyze.ts';
+export { BM25_DEFAULTS, Bm25, type Bm25Parameters, type CorpusStatistics } from './text/bm25.ts';
+export { embedText, searchText } from './text/record-text.ts';
