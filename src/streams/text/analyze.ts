@@ -1,5 +1,5 @@
-import snowball from 'snowball-stemmers';
 import { foldToAscii } from './fold.ts';
+import { stemEnglish } from './stem.ts';
 import { STOP_WORDS } from './stop-words.ts';
 import { TermCache } from './term-cache.ts';
 import { wordUnitsAt } from './word-characters.ts';
@@ -21,12 +21,11 @@ export const LANCE_TEXT_INDEX = {
 
 const MAX_CACHED_WORDS = 65_536;
 
-const stemmer = snowball.newStemmer('english');
 const terms = new TermCache(MAX_CACHED_WORDS, termOf);
 
 /**
  * The terms of a text, in order, repeated as they occur: equal to those of a LanceDB full-text index with LANCE_TEXT_INDEX. Splits at
- * everything that is not a Unicode letter or number, drops words of 40 UTF-8 bytes and more, lowercases, stems (Porter2), drops stop words,
+ * everything that is not a Unicode letter or number, drops words of 40 UTF-8 bytes and more, lowercases, stems, drops stop words,
  * folds to ASCII. In this order, which shows: "does" is stemmed to "doe" before it could be a stop word.
  */
 export function analyze(text: string): string[] {
@@ -55,16 +54,11 @@ function pushTerm(found: string[], word: string): void {
 /** The term of one word; empty when the word is dropped. */
 function termOf(word: string): string {
   if (Buffer.byteLength(word) >= LANCE_TEXT_INDEX.maxTokenLength) return '';
-  const stem = stemOf(lowerCase(word));
+  const stem = stemEnglish(lowerCase(word));
   return STOP_WORDS.has(stem) ? '' : foldToAscii(stem);
 }
 
 /** Letter by letter, as LanceDB does: without the rule that a sigma at the end of a word becomes ς. */
 function lowerCase(word: string): string {
   return word.replaceAll('Σ', 'σ').toLowerCase();
-}
-
-/** Words below three letters have no stem; the stemmer counts UTF-16 units, which are not letters beyond the basic plane. */
-function stemOf(word: string): string {
-  return word.length < 3 || (word.length < 6 && [...word].length < 3) ? word : stemmer.stem(word);
 }
