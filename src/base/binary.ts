@@ -1,3 +1,4 @@
+import { fromUtf8, utf8 } from './bytes.ts';
 import { TailwaterError } from './errors.ts';
 
 /** Grows by doubling; big-endian, as Kafka's formats are. Integers up to 2^53 - 1 are exact. */
@@ -60,7 +61,7 @@ export class BinaryWriter {
   }
 
   text(value: string): void {
-    this.sized(new TextEncoder().encode(value));
+    this.sized(utf8(value));
   }
 
   /** Overwrites four bytes written before, for lengths and checksums known only later. */
@@ -151,7 +152,7 @@ export class BinaryReader {
   }
 
   text(): string {
-    return new TextDecoder().decode(this.sized());
+    return fromUtf8(this.sized());
   }
 
   #take(count: number): number {

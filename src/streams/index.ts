@@ -2,6 +2,7 @@ export type { EmbedSettings, StreamDefinition, StreamKind, StreamSettings, TimeU
 export { type Comparison, type Filter, filterPaths } from './filter/filter.ts';
 export { matches } from './filter/matches.ts';
 export { parseFilter } from './filter/parse.ts';
+export { partitionOfKey } from './partitioner.ts';
 export type { RecordBatch, RecordHeader, RecordSlab, StreamRecord } from './records.ts';
 export {
   type AppendPart,
@@ -16,3 +17,8 @@ export {
 export { analyze, LANCE_TEXT_INDEX } from './text/analyze.ts';
 export { BM25_DEFAULTS, Bm25, type Bm25Parameters, type CorpusStatistics } from './text/bm25.ts';
 export { embedText, searchText } from './text/record-text.ts';
+export { decodeRecordBatch, recordAt } from './wal/batch-decode.ts';
+export { encodeRecordBatch, encodeRecordBatches, stampBaseOffset } from './wal/batch-encode.ts';
+export { LogReader } from './wal/log-reader.ts';
+export { type ControlReceipt, LogShard, type LogShardOptions } from './wal/log-shard.ts';
+export { decodeSegment, encodeSegment } from './wal/segment.ts';
