@@ -11,9 +11,9 @@ export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** CRC-32C (Castagnoli) as an unsigned 32-bit integer. */
-export function crc32c(bytes: Uint8Array): number {
-  return nodeCrc32c(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) >>> 0;
+/** CRC-32C (Castagnoli) as an unsigned 32-bit integer. `initial` is the checksum of the bytes before these, when they come in pieces. */
+export function crc32c(bytes: Uint8Array, initial = 0): number {
+  return nodeCrc32c(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), initial) >>> 0;
 }
 
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {

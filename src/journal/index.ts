@@ -1,2 +1,6 @@
+export type { TornFacts } from './active-file.ts';
+export { FileJournal, type FileJournalOptions } from './file-journal.ts';
+export { FolderLock } from './folder-lock.ts';
 export type { Checkpoint, CreateOutcome, Journal } from './journal.ts';
+export { JournalReplica } from './replica.ts';
 export type { BuildProposal, JournalMachine, Proposal } from './replica-types.ts';
