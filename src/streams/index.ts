@@ -1,8 +1,10 @@
+export { Catalog, type CatalogOptions, type StreamChange } from './catalog/catalog.ts';
 export type { EmbedSettings, StreamDefinition, StreamKind, StreamSettings, TimeUnit } from './definition.ts';
 export { type Comparison, type Filter, filterPaths } from './filter/filter.ts';
 export { matches } from './filter/matches.ts';
 export { parseFilter } from './filter/parse.ts';
 export { partitionOfKey } from './partitioner.ts';
+export { decodeToken, encodeToken, type Position } from './position/token.ts';
 export type { RecordBatch, RecordHeader, RecordSlab, StreamRecord } from './records.ts';
 export {
   type AppendPart,

@@ -1,0 +1,288 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Clock, type Random, randomId, TailwaterError, utf8 } from '../../base/index.ts';
+import { type Journal, JournalReplica, type Proposal } from '../../journal/index.ts';
+import type { StreamDefinition, StreamSettings } from '../definition.ts';
+import { partitionOfKey } from '../partitioner.ts';
+import type { LogShard } from '../wal/log-shard.ts';
+import {
+  type CatalogChange,
+  type CatalogState,
+  type CatalogStream,
+  catalogMachine,
+  decodeCatalogEntry,
+  encodeCatalogEntry,
+} from './catalog-machine.ts';
+import { checkStreamName, deadLetterOf } from './names.ts';
+import { type NormalSettings, normaliseSettings } from './settings.ts';
+
+export interface CatalogOptions {
+  journal: Journal;
+  /** All log shards of the deployment, in the order of their numbers. */
+  shards: readonly LogShard[];
+  clock: Clock;
+  random: Random;
+}
+
+/** Something that happened to the set of streams, here or on another node. */
+export interface StreamChange {
+  kind: 'created' | 'deleted';
+  definition: StreamDefinition;
+}
+
+type ChangeListener = (change: StreamChange) => void;
+
+const CHECKPOINT_EVERY = 100;
+const MAX_STREAMS = 100_000;
+
+/**
+ * The streams of a deployment, by name. Creating one claims its name in the catalog's journal first and then writes the control record
+ * into its shard's log; deleting goes the same way. The catalog decides; whoever finds a log that differs completes it.
+ */
+export class Catalog {
+  readonly #replica: JournalReplica<CatalogState>;
+  readonly #shards: readonly LogShard[];
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #writerId: string;
+  readonly #listeners = new Set<ChangeListener>();
+  /** Incarnations whose log may not have followed the catalog yet, and the shard that has to. */
+  readonly #unsettled = new Map<string, LogShard>();
+  /** What was known before the last applied entry, so that a deletion can be told with its definition. */
+  #known = new Map<string, CatalogStream>();
+  #writerSequence = 0;
+
+  private constructor(options: CatalogOptions, replica: JournalReplica<CatalogState>) {
+    this.#replica = replica;
+    this.#shards = options.shards;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#writerId = randomId(options.random);
+    this.#known = new Map(replica.state.byIncarnation);
+    replica.onApplied((seq, bytes) => this.#applied(decodeCatalogEntry(seq, bytes).change));
+    replica.onReloaded(() => this.#reloaded());
+  }
+
+  /** Recovers the catalog and completes in the logs what an interrupted create or delete left undone. */
+  static async open(options: CatalogOptions): Promise<Catalog> {
+    // The logs are read before the catalog: a stream that they have and the catalog lacks has been deleted, not just created.
+    const live = options.shards.flatMap(shard => shard.incarnations().map(incarnation => ({ shard, incarnation })));
+    const replica = await JournalReplica.open(options.journal, catalogMachine, { checkpointEvery: CHECKPOINT_EVERY });
+    const catalog = new Catalog(options, replica);
+    for (const { shard, incarnation } of live) catalog.#unsettled.set(incarnation, shard);
+    for (const stream of replica.state.byName.values())
+      catalog.#unsettled.set(stream.definition.incarnation, catalog.#shardOf(stream));
+    await catalog.#settle();
+    return catalog;
+  }
+
+  get(name: string): StreamDefinition | undefined {
+    return this.#replica.state.byName.get(name)?.definition;
+  }
+
+  /** TW_STREAM_NOT_FOUND. */
+  require(name: string): StreamDefinition {
+    const definition = this.get(name);
+    if (definition === undefined) throw notFound(name);
+    return definition;
+  }
+
+  byIncarnation(incarnation: string): StreamDefinition | undefined {
+    return this.#replica.state.byIncarnation.get(incarnation)?.definition;
+  }
+
+  /** By name. */
+  list(): StreamDefinition[] {
+    const names = [...this.#replica.state.byName.keys()].sort();
+    return names.map(name => this.require(name));
+  }
+
+  /** The log shard that holds all of a stream. TW_STREAM_NOT_FOUND when it was deleted. */
+  shardOf(definition: StreamDefinition): LogShard {
+    const stream = this.#replica.state.byIncarnation.get(definition.incarnation);
+    if (stream === undefined) throw notFound(definition.name);
+    return this.#shardOf(stream);
+  }
+
+  /**
+   * Creates a stream, or finds it when it exists with the same settings (`created: false`). TW_STREAM_NAME, TW_BAD_REQUEST,
+   * TW_STREAM_EXISTS. `internal` allows the names that are kept for Tailwater's own streams.
+   */
+  async create(
+    name: string,
+    settings: StreamSettings,
+    options: { internal?: boolean } = {},
+  ): Promise<{ definition: StreamDefinition; created: boolean }> {
+    checkStreamName(name, options.internal ?? false);
+    const normal = normaliseSettings(settings);
+    await this.#replica.refresh();
+    const claim = await this.#replica.propose(state => this.#claim(state, name, normal));
+    await this.#settle(claim.definition.incarnation);
+    if (this.byIncarnation(claim.definition.incarnation) === undefined) throw notFound(name);
+    return claim;
+  }
+
+  /** TW_STREAM_NOT_FOUND. */
+  async delete(name: string): Promise<StreamDefinition> {
+    await this.#replica.refresh();
+    const { incarnation } = this.require(name);
+    const definition = await this.#replica.propose(state => this.#release(state, name, incarnation));
+    await this.#settle(incarnation);
+    return definition;
+  }
+
+  /** Learns what other nodes created and deleted, and completes in the logs what they may have left undone. */
+  async refresh(): Promise<void> {
+    await this.#replica.refresh();
+    await this.#settleAll();
+  }
+
+  /**
+   * Every change in order, as soon as it is committed: a stream's creation comes before its first segment. Listeners must not throw.
+   * Returns how to stop.
+   */
+  onChange(listener: ChangeListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async checkpoint(): Promise<void> {
+    await this.#replica.checkpoint();
+  }
+
+  stats(): Record<string, number> {
+    return { streams: this.#replica.state.byName.size, seq: this.#replica.seq, unsettled: this.#unsettled.size };
+  }
+
+  /** The journal stays open: who opened it closes it. */
+  async close(): Promise<void> {
+    await this.#replica.close();
+  }
+
+  #claim(
+    state: CatalogState,
+    name: string,
+    normal: NormalSettings,
+  ): Proposal<{ definition: StreamDefinition; created: boolean }> {
+    const existing = state.byName.get(name);
+    if (existing !== undefined) {
+      if (!isSame(existing.definition, normal)) throw exists(existing.definition, normal);
+      this.#expect(existing);
+      return { kind: 'done', result: { definition: existing.definition, created: false } };
+    }
+    if (state.byName.size >= MAX_STREAMS)
+      throw new TailwaterError('TW_BAD_REQUEST', { detail: `There are ${MAX_STREAMS} streams already.` });
+    const identity = { name, incarnation: randomId(this.#random) };
+    const definition = { ...identity, ...normal, createdAtMs: Math.floor(this.#clock.nowMs()) };
+    const shard = this.#chooseShard(state, definition);
+    return this.#entry({ kind: 'created', stream: { definition, shard } }, { definition, created: true });
+  }
+
+  #release(state: CatalogState, name: string, incarnation: string): Proposal<StreamDefinition> {
+    const stream = state.byName.get(name);
+    if (stream?.definition.incarnation !== incarnation) throw notFound(name);
+    return this.#entry({ kind: 'deleted', incarnation }, stream.definition);
+  }
+
+  #entry<R>(change: CatalogChange, result: R): Proposal<R> {
+    const writer = { writerId: this.#writerId, writerSequence: ++this.#writerSequence };
+    const bytes = encodeCatalogEntry({ ...writer, nonce: randomId(this.#random), change });
+    return { kind: 'entry', bytes, ...writer, result };
+  }
+
+  /** Streams of one group share a shard; a dead-letter stream has the shard of its stream, so that one segment can hold both. */
+  #chooseShard(state: CatalogState, { name, colocate }: StreamDefinition): number {
+    const group =
+      colocate === null ? undefined : [...state.byName.values()].find(other => other.definition.colocate === colocate);
+    const served = state.byName.get(deadLetterOf(name) ?? '');
+    const relative = group ?? served;
+    if (relative !== undefined) return relative.shard;
+    return this.#shards[partitionOfKey(utf8(colocate ?? name), this.#shards.length)].shard;
+  }
+
+  #shardOf(stream: CatalogStream): LogShard {
+    const shard = this.#shards.find(candidate => candidate.shard === stream.shard);
+    if (shard !== undefined) return shard;
+    throw new TailwaterError('TW_SETTING', {
+      detail: `Stream ${stream.definition.name} is on log shard ${stream.shard}, which this node does not have.`,
+    });
+  }
+
+  #applied(change: CatalogChange): void {
+    if (change.kind === 'created') {
+      this.#known.set(change.stream.definition.incarnation, change.stream);
+      this.#tell('created', change.stream);
+      return;
+    }
+    const stream = this.#known.get(change.incarnation);
+    if (stream === undefined) return;
+    this.#known.delete(change.incarnation);
+    this.#tell('deleted', stream);
+  }
+
+  /** After a jump to a checkpoint, the difference stands for the entries that were not seen. */
+  #reloaded(): void {
+    const before = this.#known;
+    const now = this.#replica.state.byIncarnation;
+    this.#known = new Map(now);
+    for (const [incarnation, stream] of before) if (!now.has(incarnation)) this.#tell('deleted', stream);
+    for (const [incarnation, stream] of now) if (!before.has(incarnation)) this.#tell('created', stream);
+  }
+
+  #tell(kind: StreamChange['kind'], stream: CatalogStream): void {
+    this.#expect(stream);
+    for (const listener of this.#listeners) listener({ kind, definition: stream.definition });
+  }
+
+  /** Notes that the log of this stream may have to follow the catalog. */
+  #expect(stream: CatalogStream): void {
+    const shard = this.#shards.find(candidate => candidate.shard === stream.shard);
+    if (shard !== undefined) this.#unsettled.set(stream.definition.incarnation, shard);
+  }
+
+  async #settleAll(): Promise<void> {
+    for (const incarnation of [...this.#unsettled.keys()]) await this.#settle(incarnation);
+  }
+
+  /**
+   * Makes the log follow the catalog. The catalog is asked again after a control record: it may have changed its mind meanwhile, and
+   * whoever wrote the last control record sees to it.
+   */
+  async #settle(incarnation: string): Promise<void> {
+    const shard = this.#unsettled.get(incarnation);
+    if (shard === undefined) return;
+    for (;;) {
+      const stream = this.#replica.state.byIncarnation.get(incarnation);
+      if (stream === undefined) await shard.refresh();
+      const lives = shard.nextOffsets(incarnation) !== undefined;
+      if (lives === (stream !== undefined)) break;
+      await shard.control([
+        stream === undefined ? { kind: 'delete', incarnation } : { kind: 'create', definition: stream.definition },
+      ]);
+      await this.#replica.refresh();
+    }
+    this.#unsettled.delete(incarnation);
+  }
+}
+
+function isSame(definition: StreamDefinition, normal: NormalSettings): boolean {
+  const { name: _name, incarnation: _incarnation, createdAtMs: _createdAtMs, ...rest } = definition;
+  return isDeepStrictEqual(rest, normal);
+}
+
+function exists(definition: StreamDefinition, normal: NormalSettings): TailwaterError {
+  const differing = Object.keys(normal).filter(name => {
+    const setting = name as keyof NormalSettings;
+    return !isDeepStrictEqual(definition[setting], normal[setting]);
+  });
+  return new TailwaterError('TW_STREAM_EXISTS', {
+    detail: `Stream ${definition.name} exists with another ${differing.join(', ')}.`,
+    data: { differing },
+  });
+}
+
+function notFound(name: string): TailwaterError {
+  return new TailwaterError('TW_STREAM_NOT_FOUND', {
+    detail: `There is no stream ${JSON.stringify(name.slice(0, 220))}.`,
+    data: { name: name.slice(0, 220) },
+  });
+}

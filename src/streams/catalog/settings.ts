@@ -1,0 +1,132 @@
+import { isJsonObject, type JsonObject, TailwaterError } from '../../base/index.ts';
+import type { EmbedSettings, StreamDefinition, TimeUnit } from '../definition.ts';
+import { parseDurationMs } from './duration.ts';
+
+/** A definition without what the catalog adds: two settings are the same when these are equal. */
+export type NormalSettings = Omit<StreamDefinition, 'name' | 'incarnation' | 'createdAtMs'>;
+
+const MAX_PARTITIONS = 256;
+const MAX_DIMENSIONS = 4096;
+const MAX_FIELDS = 64;
+const MAX_PATH_LENGTH = 512;
+const MAX_COLOCATE_LENGTH = 200;
+const MAX_SCHEMA_LENGTH = 256 * 1024;
+const DEFAULT_HISTORY = 'P7D';
+const FOR_EVER = 'forever';
+const HASH = { provider: 'hash', model: 'hash-v1', dimensions: 384 };
+const TIME_UNITS: readonly TimeUnit[] = ['s', 'ms', 'us'];
+
+const PROPERTIES = [
+  'kind',
+  'key',
+  'time',
+  'schema',
+  'partitions',
+  'colocate',
+  'embed',
+  'search',
+  'table',
+  'history',
+  'retention',
+];
+
+/** Checks what a user says about a stream and fills in every default. TW_BAD_REQUEST names the first property that is wrong. */
+export function normaliseSettings(settings: unknown): NormalSettings {
+  const given = objectOf(settings, 'settings', PROPERTIES);
+  if (given.kind !== 'append' && given.kind !== 'upsert') throw bad('kind', 'must be "append" or "upsert"');
+  return {
+    kind: given.kind,
+    key: given.key === undefined ? null : fieldsOf(typeof given.key === 'string' ? [given.key] : given.key, 'key'),
+    time: given.time === undefined ? null : timeOf(given.time),
+    schema: given.schema === undefined ? null : schemaOf(given.schema),
+    partitions: given.partitions === undefined ? 1 : integerOf(given.partitions, 'partitions', MAX_PARTITIONS),
+    colocate: given.colocate === undefined ? null : textOf(given.colocate, 'colocate', MAX_COLOCATE_LENGTH),
+    embed: given.embed === undefined ? null : embedOf(given.embed),
+    search:
+      given.search === undefined
+        ? null
+        : { fields: fieldsOf(objectOf(given.search, 'search', ['fields']).fields, 'search.fields') },
+    table: tableOf(given.table),
+    historyMs: durationOf(given.history ?? DEFAULT_HISTORY, 'history'),
+    retentionMs: durationOf(given.retention ?? FOR_EVER, 'retention'),
+  };
+}
+
+function timeOf(time: unknown): StreamDefinition['time'] {
+  if (typeof time === 'string') return { field: textOf(time, 'time', MAX_PATH_LENGTH), unit: 'ms' };
+  const { field, unit } = objectOf(time, 'time', ['field', 'unit']);
+  const known = TIME_UNITS.find(name => name === unit);
+  if (known === undefined) throw bad('time.unit', `must be one of ${TIME_UNITS.map(name => `"${name}"`).join(', ')}`);
+  return { field: textOf(field, 'time.field', MAX_PATH_LENGTH), unit: known };
+}
+
+function schemaOf(schema: unknown): JsonObject {
+  if (!isJsonObject(schema)) throw bad('schema', 'must be a JSON Schema, as an object');
+  const text = JSON.stringify(schema);
+  if (text.length > MAX_SCHEMA_LENGTH)
+    throw bad('schema', `has ${text.length} characters; at most ${MAX_SCHEMA_LENGTH} are allowed`);
+  return JSON.parse(text) as JsonObject;
+}
+
+function embedOf(embed: unknown): EmbedSettings {
+  const given = objectOf(embed, 'embed', ['fields', 'provider', 'model', 'dimensions']);
+  const fields = fieldsOf(given.fields, 'embed.fields');
+  const provider = given.provider === undefined ? HASH.provider : textOf(given.provider, 'embed.provider', 100);
+  const ownDefaults = provider === HASH.provider;
+  if (!ownDefaults && given.model === undefined) throw bad('embed.model', `must be given for provider "${provider}"`);
+  if (!ownDefaults && given.dimensions === undefined) throw bad('embed.dimensions', `must be given for provider "${provider}"`);
+  return {
+    fields,
+    provider,
+    model: textOf(given.model ?? HASH.model, 'embed.model', 200),
+    dimensions: integerOf(given.dimensions ?? HASH.dimensions, 'embed.dimensions', MAX_DIMENSIONS),
+  };
+}
+
+function tableOf(table: unknown): { format: 'lance' } {
+  if (table === undefined) return { format: 'lance' };
+  if (objectOf(table, 'table', ['format']).format !== 'lance') throw bad('table.format', 'must be "lance"');
+  return { format: 'lance' };
+}
+
+function durationOf(duration: unknown, path: string): number | null {
+  if (duration === FOR_EVER) return null;
+  const ms = typeof duration === 'string' ? parseDurationMs(duration) : null;
+  if (ms === null)
+    throw bad(path, 'must be "forever" or an ISO 8601 duration without years and months, such as "P7D" or "PT12H"');
+  if (ms === 0) throw bad(path, 'must be longer than zero');
+  return ms;
+}
+
+function fieldsOf(fields: unknown, path: string): string[] {
+  if (!Array.isArray(fields) || fields.length === 0 || fields.length > MAX_FIELDS) {
+    throw bad(path, `must name 1 to ${MAX_FIELDS} fields`);
+  }
+  const names = fields.map((field, index) => textOf(field, `${path}[${index}]`, MAX_PATH_LENGTH));
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw bad(path, `names "${twice}" twice`);
+  return names;
+}
+
+function integerOf(value: unknown, path: string, max: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > max)
+    throw bad(path, `must be an integer from 1 to ${max}`);
+  return value;
+}
+
+function textOf(value: unknown, path: string, maxLength: number): string {
+  if (typeof value === 'string' && value.length >= 1 && value.length <= maxLength) return value;
+  throw bad(path, `must be a text of 1 to ${maxLength} characters`);
+}
+
+function objectOf(value: unknown, path: string, properties: readonly string[]): Record<string, unknown> {
+  if (!isJsonObject(value)) throw bad(path, 'must be an object');
+  const unknown = Object.keys(value).find(name => !properties.includes(name));
+  if (unknown !== undefined)
+    throw bad(path, `has the unknown property "${unknown.slice(0, 100)}"; known are ${properties.join(', ')}`);
+  return value;
+}
+
+function bad(path: string, problem: string): TailwaterError {
+  return new TailwaterError('TW_BAD_REQUEST', { detail: `${path}: ${problem}.`, data: { path } });
+}
