@@ -1,2 +1,10 @@
+export { type CompactionProgress, type CompactOptions, compactStream } from './compact/compact.ts';
+export { type MaintainOptions, maintainTable } from './compact/maintain.ts';
+export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest } from './compact/settings.ts';
+export { CompactionQueue, type CompactionQueueOptions } from './queue/compaction-queue.ts';
+export { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger, compactionDue, type TailSize } from './queue/due.ts';
+export type { CompactionRequest } from './queue/job.ts';
+export { TableStates } from './states/table-states.ts';
+export { TableStatistics } from './statistics/statistics.ts';
 export type { ChangedRow, StagedFacts, TableRows, TableStaging, TableStore, TableVersion, TableVersions } from './table-store.ts';
 export type { TableCandidate, TableColumn, TableRow, TableSchema, TableState, TableStateKind } from './table-types.ts';

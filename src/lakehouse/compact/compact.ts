@@ -1,0 +1,112 @@
+import { randomId, TailwaterError } from '../../base/index.ts';
+import type { StreamDefinition } from '../../streams/index.ts';
+import { successorFault } from '../states/successor.ts';
+import { stackLayer } from '../statistics/stacking.ts';
+import type { TableState } from '../table-types.ts';
+import { type Attempt, untilDone } from './attempts.ts';
+import { stageStep, subtractRows } from './execute.ts';
+import { stateAfterStep } from './outcome.ts';
+import { Pace } from './pace.ts';
+import { planStep, type StepPlan } from './plan.ts';
+import { type LogPosition, readStep, type StepInput } from './read-step.ts';
+import { type CompactionContext, type TableWork, workOn } from './settings.ts';
+import { vectorsOfStep } from './vectors.ts';
+
+export interface CompactionProgress {
+  /** Every segment up to here is in the table. */
+  logSeq: number;
+  throughSegment: number;
+  /** Records moved by this call so far, by whoever committed them. */
+  records: number;
+}
+
+export interface CompactOptions {
+  /** The first segment that may hold records of a stream that has no table yet; default 1. */
+  firstSegment?: number;
+  onProgress?(progress: CompactionProgress): void;
+}
+
+/**
+ * Moves every record of the stream in segments up to `throughSegment` from the log into its table, in steps of bounded size, each one
+ * commit (C1, C3). Safe to run any number of times, side by side, and to be killed at any moment. Returns the newest state, or null
+ * when the stream has no record yet. Throws TW_COMPACTION_FAILED when a step does not succeed, TW_DATA_DAMAGED, TW_STORAGE_FULL.
+ */
+export async function compactStream(
+  context: CompactionContext,
+  definition: StreamDefinition,
+  throughSegment: number,
+  options: CompactOptions = {},
+): Promise<TableState | null> {
+  const work = workOn(context, definition);
+  const start: LogPosition = { logSeq: (options.firstSegment ?? 1) - 1, logTimeMs: 0, watermark: [] };
+  let position = start;
+  let state: TableState | null = null;
+  let records = 0;
+  for (;;) {
+    const from: LogPosition = position;
+    const step: StepResult = await untilDone(work, 'Compaction', () => attemptStep(work, from, throughSegment));
+    state = step.state;
+    if (step.moved === null) return state;
+    position = step.position;
+    records += step.moved;
+    options.onProgress?.({ logSeq: position.logSeq, throughSegment, records });
+  }
+}
+
+interface StepResult {
+  state: TableState | null;
+  position: LogPosition;
+  /** Null: nothing was left to do. */
+  moved: number | null;
+}
+
+/** One step on the newest state. A stream without a table is read on from `fresh`. */
+async function attemptStep(work: TableWork, fresh: LogPosition, throughSegment: number): Promise<Attempt<StepResult>> {
+  const base = await work.states.latest();
+  const from: LogPosition = base ?? fresh;
+  if (from.logSeq >= throughSegment) return { kind: 'done', value: { state: base, position: from, moved: null } };
+  const startedMs = work.clock.nowMs();
+  const input = await readStep(work, from, throughSegment);
+  if (base === null && input.records.length === 0) {
+    return { kind: 'done', value: { state: null, position: input.to, moved: 0 } };
+  }
+  const next = await buildState(work, base, input, startedMs);
+  if ((await work.states.commit(next)) === 'lost') return { kind: 'lost' };
+  work.logger?.info(
+    { stream: work.definition.name, n: next.n, logSeq: next.logSeq, rows: next.rowCount, ...next.summary },
+    'compacted',
+  );
+  return { kind: 'done', value: { state: next, position: next, moved: input.records.length } };
+}
+
+/** Everything short of the commit: afterwards the returned state only has to be created. */
+async function buildState(work: TableWork, base: TableState | null, input: StepInput, startedMs: number): Promise<TableState> {
+  const statistics = await work.statistics(base?.statistics ?? []);
+  const pace = new Pace(work.clock, work.limits.sliceMs);
+  const plan = await planStep(work, base, statistics, input, pace);
+  const vectors = await vectorsOfStep(work, plan.derived, plan.rows.length);
+  const staged = input.records.length === 0 ? null : await stageStep(work, plan, vectors);
+  subtractRows(work.definition, staged?.taken ?? [], plan.collector);
+  const { store, random, definition } = work;
+  const stacked = await stackLayer(store, random, definition.incarnation, statistics, plan.collector.finish());
+  const next = stateAfterStep(identityOf(definition), plan, staged?.taken ?? [], staged?.facts ?? null, {
+    attemptId: randomId(random),
+    committedAtMs: work.clock.nowMs(),
+    statistics: stacked.objectKeys,
+    missingVectors: vectors?.missing ?? 0,
+    milliseconds: work.clock.nowMs() - startedMs,
+  });
+  checkSuccessor(base, next, plan);
+  return next;
+}
+
+function identityOf({ incarnation, embed }: StreamDefinition): { incarnation: string; embedding: TableState['embedding'] } {
+  const embedding = embed === null ? null : { provider: embed.provider, model: embed.model, dimensions: embed.dimensions };
+  return { incarnation, embedding };
+}
+
+function checkSuccessor(base: TableState | null, next: TableState, plan: StepPlan): void {
+  const fault = successorFault(base, next, plan.input.offsetsHash);
+  if (fault !== null)
+    throw new TailwaterError('TW_COMPACTION_FAILED', { detail: `The planned table state is not sound: ${fault}.` });
+}

@@ -1,0 +1,146 @@
+import { AdditiveHash, randomId, TailwaterError } from '../../base/index.ts';
+import { embedText, type StreamDefinition } from '../../streams/index.ts';
+import { successorFault } from '../states/successor.ts';
+import type { StagedFacts, TableStaging } from '../table-store.ts';
+import type { TableState } from '../table-types.ts';
+import { type Attempt, untilDone } from './attempts.ts';
+import { parseValue } from './derive.ts';
+import { versionsOf } from './execute.ts';
+import { checkFacts, stateAfterUpkeep, unchangedFacts } from './outcome.ts';
+import { type CompactionContext, type TableWork, type VectorRequest, workOn } from './settings.ts';
+import { type Upkeep, upkeepDue } from './upkeep.ts';
+import { askForVectors } from './vectors.ts';
+
+export interface MaintainOptions {
+  /** Bring every index up to date and merge fragments, whether it pays or not; default false. */
+  full?: boolean;
+}
+
+/** SQL of the rows that have no vector yet, understood by every table store. */
+const WITHOUT_VECTOR = '_embedding IS NULL';
+
+/**
+ * Fills vectors that were missing (C7), merges small fragments and refreshes indexes (C5), as far as it pays. Each is a table state of
+ * its own with the same watermark and the same rows. Returns the newest state, or null when there is no table.
+ * Throws TW_COMPACTION_FAILED when an operation does not succeed; those before it stand.
+ */
+export async function maintainTable(
+  context: CompactionContext,
+  definition: StreamDefinition,
+  options: MaintainOptions = {},
+): Promise<TableState | null> {
+  const work = workOn(context, definition);
+  const full = options.full ?? false;
+  const state = await work.states.latest();
+  if (state === null) return null;
+  const due = upkeepDue(definition, state, await compactionsSinceOptimize(work, state), work.limits, full);
+  if (due.fillVectors) await fillVectors(work);
+  if (due.compactFragments) await optimize(work, 'optimize', { ...due, textIndex: false, vectorIndex: false });
+  if (due.textIndex || due.vectorIndex) await optimize(work, 'index', { ...due, compactFragments: false });
+  return work.states.latest();
+}
+
+/** Compactions after the newest state that merged fragments, as far as the threshold asks. */
+async function compactionsSinceOptimize(work: TableWork, latest: TableState): Promise<number> {
+  let count = 0;
+  let state: TableState | null = latest;
+  while (state !== null && state.kind !== 'optimize' && count < work.limits.compactionsPerOptimize) {
+    if (state.kind === 'compaction' || state.kind === 'create') count++;
+    state = await work.states.read(state.n - 1);
+  }
+  return count;
+}
+
+async function optimize(work: TableWork, kind: 'optimize' | 'index', upkeep: Upkeep): Promise<void> {
+  const { textIndex, vectorIndex, compactFragments } = upkeep;
+  await untilDone(work, kind === 'index' ? 'Indexing' : 'Merging fragments', async () => {
+    const base = await latestState(work);
+    const startedMs = work.clock.nowMs();
+    const facts = await stageUpkeep(work, base, staging => staging.optimize({ textIndex, vectorIndex, compactFragments }));
+    const { text, vector } = base.indexedRows;
+    const indexedRows = { text: textIndex ? base.rowCount : text, vector: vectorIndex ? base.rowCount : vector };
+    return commitUpkeep(work, base, stateAfterUpkeep(base, kind, facts, commitFacts(work, startedMs), { indexedRows }));
+  });
+}
+
+/** Batch by batch, until no vector is missing or the provider has none to give. */
+async function fillVectors(work: TableWork): Promise<void> {
+  while (await untilDone(work, 'Filling vectors', () => fillBatch(work)));
+}
+
+/** Whether another batch may find more to do. */
+async function fillBatch(work: TableWork): Promise<Attempt<boolean>> {
+  const base = await latestState(work);
+  const startedMs = work.clock.nowMs();
+  const { requests, exhausted } = await rowsWithoutVector(work, base);
+  const answer = await askForVectors(work, requests);
+  const filled = requests.filter((_, index) => answer.hasVector[index] !== 0).map(request => request.seq);
+  const nullVectors = exhausted ? requests.length - filled.length : Math.max(1, base.nullVectors - filled.length);
+  if (filled.length === 0 && nullVectors === base.nullVectors) return { kind: 'done', value: false };
+  const vectors = onlyPresent(answer.vectors, answer.hasVector, filled.length);
+  const facts = filled.length === 0 ? null : await stageUpkeep(work, base, staging => staging.setVectors(filled, vectors));
+  const next = stateAfterUpkeep(base, 'vectors', facts, commitFacts(work, startedMs), { nullVectors });
+  const outcome = await commitUpkeep(work, base, next);
+  return outcome.kind === 'lost' ? outcome : { kind: 'done', value: filled.length > 0 && !exhausted };
+}
+
+/** The first rows that have a text to embed and no vector; `exhausted` when these are all. */
+async function rowsWithoutVector(work: TableWork, base: TableState): Promise<{ requests: VectorRequest[]; exhausted: boolean }> {
+  const { definition, limits, tables } = work;
+  const version = await tables.open(definition, versionsOf(base), base.schema);
+  const requests: VectorRequest[] = [];
+  for await (const rows of version.scan({ where: WITHOUT_VECTOR })) {
+    for (const row of rows) {
+      if (requests.length === limits.maxFilledVectors) return { requests, exhausted: false };
+      const text = embedText(definition, parseValue(row.value));
+      if (text !== null) requests.push({ seq: row.seq, text });
+    }
+  }
+  return { requests, exhausted: true };
+}
+
+function onlyPresent(vectors: Float32Array, hasVector: Uint8Array, count: number): Float32Array {
+  if (count === hasVector.length) return vectors;
+  const dimensions = vectors.length / hasVector.length;
+  const present = new Float32Array(count * dimensions);
+  let to = 0;
+  for (let index = 0; index < hasVector.length; index++) {
+    if (hasVector[index] === 0) continue;
+    present.set(vectors.subarray(index * dimensions, (index + 1) * dimensions), dimensions * to++);
+  }
+  return present;
+}
+
+async function latestState(work: TableWork): Promise<TableState> {
+  const state = await work.states.latest();
+  if (state === null)
+    throw new TailwaterError('TW_DATA_DAMAGED', { detail: `The table of ${work.definition.name} has lost its states.` });
+  return state;
+}
+
+/** Stages a change that must leave every row as it is, and checks that it did. */
+async function stageUpkeep(
+  work: TableWork,
+  base: TableState,
+  change: (staging: TableStaging) => Promise<void>,
+): Promise<StagedFacts> {
+  const staging = await work.tables.begin(work.definition, versionsOf(base), base.schema);
+  await change(staging);
+  const facts = await staging.verify(base.watermark);
+  checkFacts(unchangedFacts(base), facts);
+  return facts;
+}
+
+async function commitUpkeep(work: TableWork, base: TableState, next: TableState): Promise<Attempt<boolean>> {
+  const fault = successorFault(base, next, new AdditiveHash());
+  if (fault !== null)
+    throw new TailwaterError('TW_COMPACTION_FAILED', { detail: `The planned table state is not sound: ${fault}.` });
+  if ((await work.states.commit(next)) === 'lost') return { kind: 'lost' };
+  work.logger?.info({ stream: work.definition.name, n: next.n, kind: next.kind, ...next.summary }, 'maintained');
+  return { kind: 'done', value: true };
+}
+
+function commitFacts(work: TableWork, startedMs: number): { attemptId: string; committedAtMs: number; milliseconds: number } {
+  const nowMs = work.clock.nowMs();
+  return { attemptId: randomId(work.random), committedAtMs: nowMs, milliseconds: nowMs - startedMs };
+}

@@ -1,0 +1,24 @@
+import type { Clock } from '../../base/index.ts';
+
+/** Lets other work of the thread have its turn during long computations. */
+export class Pace {
+  readonly #clock: Clock;
+  readonly #sliceMs: number;
+  #startedMs: number;
+
+  constructor(clock: Clock, sliceMs: number) {
+    this.#clock = clock;
+    this.#sliceMs = sliceMs;
+    this.#startedMs = clock.nowMs();
+  }
+
+  /** True when the slice is used up; then await `rest()`. */
+  get due(): boolean {
+    return this.#clock.nowMs() - this.#startedMs >= this.#sliceMs;
+  }
+
+  async rest(): Promise<void> {
+    await this.#clock.sleep(0);
+    this.#startedMs = this.#clock.nowMs();
+  }
+}

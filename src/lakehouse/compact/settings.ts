@@ -1,0 +1,95 @@
+import type { Clock, Logger, Random } from '../../base/index.ts';
+import type { ObjectStore } from '../../storage/index.ts';
+import type { LogReader, StreamDefinition } from '../../streams/index.ts';
+import { TableStates } from '../states/table-states.ts';
+import { TableStatistics } from '../statistics/statistics.ts';
+import type { TableStore } from '../table-store.ts';
+
+export interface CompactionSettings {
+  /** Records of one table commit, rounded up to whole segments; default 100,000. */
+  maxStepRows: number;
+  /** Bytes of records and vectors of one table commit, rounded up to whole segments; default 64 MiB. */
+  maxStepBytes: number;
+  /** Attempts at one table commit without progress by anyone, before TW_COMPACTION_FAILED; default 6. */
+  maxAttempts: number;
+  /** Wait before the second attempt; doubles with jitter. Default 50 ms. */
+  baseDelayMs: number;
+  /** How long to wait for vectors of rows that enter the table; those that are missing then are filled later (C7). Default 10 s. */
+  vectorsDeadlineMs: number;
+  /** Longest time of uninterrupted computing, so that others on the thread get their turn; default 20 ms. */
+  sliceMs: number;
+  /** The full-text index is refreshed when more rows than this and more than `unindexedShare` of the table lack it; default 2,000. */
+  unindexedTextRows: number;
+  /** As `unindexedTextRows`, for the vector index; default 10,000. */
+  unindexedVectorRows: number;
+  /** Default 0.05. */
+  unindexedShare: number;
+  /** Below this many rows a flat vector scan is as fast as an index; default 20,000. */
+  vectorIndexMinRows: number;
+  /** Small fragments are merged after this many compactions; default 16. */
+  compactionsPerOptimize: number;
+  /** Null vectors filled by one table commit; default 10,000. */
+  maxFilledVectors: number;
+}
+
+export const COMPACTION_DEFAULTS: CompactionSettings = {
+  maxStepRows: 100_000,
+  maxStepBytes: 64 * 1024 * 1024,
+  maxAttempts: 6,
+  baseDelayMs: 50,
+  vectorsDeadlineMs: 10_000,
+  sliceMs: 20,
+  unindexedTextRows: 2_000,
+  unindexedVectorRows: 10_000,
+  unindexedShare: 0.05,
+  vectorIndexMinRows: 20_000,
+  compactionsPerOptimize: 16,
+  maxFilledVectors: 10_000,
+};
+
+/** A row that needs a vector. */
+export interface VectorRequest {
+  seq: number;
+  text: string;
+}
+
+/** `vectors` has one vector per request, in order; those without `hasVector` are ignored. */
+export interface VectorAnswer {
+  vectors: Float32Array;
+  hasVector: Uint8Array;
+}
+
+/** What compaction works with. */
+export interface CompactionContext {
+  store: ObjectStore;
+  tables: TableStore;
+  log: Pick<LogReader, 'range'>;
+  clock: Clock;
+  random: Random;
+  logger?: Logger;
+  /** The vectors that exist or can be had at once; a failing provider leaves them out. */
+  vectorsFor(definition: StreamDefinition, rows: VectorRequest[]): Promise<VectorAnswer>;
+  settings?: Partial<CompactionSettings>;
+  /** What the process remembers of a table; without them every call reads state and statistics anew. */
+  statesOf?(incarnation: string): TableStates;
+  statisticsOf?(incarnation: string, objectKeys: readonly string[]): Promise<TableStatistics>;
+}
+
+/** A context with its defaults filled in, for one stream. */
+export interface TableWork extends CompactionContext {
+  definition: StreamDefinition;
+  limits: CompactionSettings;
+  states: TableStates;
+  statistics(objectKeys: readonly string[]): Promise<TableStatistics>;
+}
+
+export function workOn(context: CompactionContext, definition: StreamDefinition): TableWork {
+  const { incarnation } = definition;
+  return {
+    ...context,
+    definition,
+    limits: { ...COMPACTION_DEFAULTS, ...context.settings },
+    states: context.statesOf?.(incarnation) ?? new TableStates(context.store, incarnation),
+    statistics: keys => context.statisticsOf?.(incarnation, keys) ?? TableStatistics.load(context.store, keys),
+  };
+}

@@ -1,0 +1,214 @@
+import { TailwaterError } from '../../base/index.ts';
+import { type Journal, ObjectJournal } from '../../journal/index.ts';
+import type { ObjectStore } from '../../storage/index.ts';
+import type { TableState } from '../table-types.ts';
+import { decodeTableState, encodeTableState } from './codec.ts';
+import { StateCache } from './state-cache.ts';
+
+/** How often an unknown outcome is tried again, with identical bytes, before it is reported. */
+const SETTLE_ATTEMPTS = 4;
+
+/**
+ * The table-state journal of one stream life, at `tables/{incarnation}/state`. Every entry is a whole state, so a
+ * reader needs no checkpoint: it starts anywhere. Creating entry n is the commit of state n (C1).
+ */
+export class TableStates {
+  readonly #journal: Journal;
+  readonly #cache = new StateCache();
+  /** The newest number known to exist; 0: none known. */
+  #known = 0;
+  #probing: Promise<TableState | null> | null = null;
+  #waiting: Promise<TableState | null> | null = null;
+  #probes = 0;
+
+  constructor(store: ObjectStore, incarnation: string) {
+    this.#journal = new ObjectJournal(store, `tables/${incarnation}/state`);
+  }
+
+  /**
+   * The newest state committed before the call, by anyone; null when there is none. Costs a probe of the next number and a read of
+   * the floor. Calls that arrive while a probe is on its way share the one after it (J5).
+   */
+  latest(): Promise<TableState | null> {
+    if (this.#waiting) return this.#waiting;
+    if (this.#probing === null) return this.#probe();
+    const next = this.#probing
+      .catch(() => null)
+      .then(() => {
+        this.#waiting = null;
+        return this.#probe();
+      });
+    this.#waiting = next;
+    return next;
+  }
+
+  /** Null when there is no such state (yet, or any more). */
+  async read(n: number): Promise<TableState | null> {
+    if (n < 1) return null;
+    const cached = this.#cache.get(n);
+    if (cached) return cached;
+    const bytes = await this.#journal.read(n);
+    if (bytes === null) return null;
+    const state = decodeTableState(bytes, n);
+    this.#cache.set(state);
+    this.#known = Math.max(this.#known, n);
+    return state;
+  }
+
+  /**
+   * Creates entry `next.n`. 'lost': another state has this number. An unknown outcome is settled by reading the entry back and
+   * looking for our attemptId (C4), and by repeating the identical create; throws TW_OUTCOME_UNKNOWN when neither settles it.
+   */
+  async commit(next: TableState): Promise<'ok' | 'lost'> {
+    const bytes = encodeTableState(next);
+    let unknown: unknown;
+    for (let attempt = 0; attempt < SETTLE_ATTEMPTS; attempt++) {
+      try {
+        const settled = await this.#attempt(next, bytes);
+        if (settled.kind !== 'unknown') return settled.kind;
+        unknown = settled.cause;
+      } catch (error) {
+        // Certainly not written, but only this time: an earlier attempt may still have been.
+        if (attempt === 0) throw error;
+        unknown = error;
+      }
+    }
+    throw new TailwaterError('TW_OUTCOME_UNKNOWN', {
+      detail: `It is not known whether table state ${next.n} was committed.`,
+      cause: unknown,
+    });
+  }
+
+  /** The newest state that holds no record of a segment above `logSeq`; null when there was no table yet. Throws TW_HISTORY_EXPIRED. */
+  findBySeq(logSeq: number): Promise<TableState | null> {
+    return this.#newestWhere(state => state.logSeq <= logSeq);
+  }
+
+  /** The newest state that holds no record committed to the log after `timeMs`; as `findBySeq`. */
+  findByTime(timeMs: number): Promise<TableState | null> {
+    return this.#newestWhere(state => state.logTimeMs <= timeMs);
+  }
+
+  /** The lowest state kept. */
+  floor(): Promise<number> {
+    return this.#journal.floor();
+  }
+
+  /**
+   * Gives up the states older than history: the newest one committed at or before `keepFromMs` stays, because it is what a read
+   * at that time opens. The floor is durable before anything is deleted (J4). Returns the floor.
+   */
+  async expire(keepFromMs: number): Promise<number> {
+    const oldest = await this.#newestBetween(await this.#journal.floor(), state => state.committedAtMs <= keepFromMs);
+    if (oldest !== null) {
+      await this.#journal.writeCheckpoint({ seq: oldest.n, bytes: encodeTableState(oldest) });
+      await this.#journal.raiseFloor(oldest.n);
+      await this.#journal.collect();
+    }
+    return this.#journal.floor();
+  }
+
+  stats(): Record<string, number> {
+    return { known: this.#known, cached: this.#cache.size, probes: this.#probes };
+  }
+
+  #probe(): Promise<TableState | null> {
+    const probe = this.#head().finally(() => {
+      if (this.#probing === probe) this.#probing = null;
+    });
+    this.#probing = probe;
+    return probe;
+  }
+
+  /** J5: not found at n + 1 means head only if the floor, read after that probe, is not above n + 1; else we fell behind. */
+  async #head(): Promise<TableState | null> {
+    for (;;) {
+      this.#probes++;
+      const head = await this.#gallop(this.#known);
+      const floor = await this.#journal.floor();
+      if (floor <= head + 1) return head === 0 ? null : this.#mustRead(head);
+      this.#known = floor - 1;
+      if ((await this.read(floor)) === null) throw missing(floor);
+    }
+  }
+
+  /** The highest existing number at or above `from` (which exists, or is one below the floor): doubling steps, then bisection. */
+  async #gallop(from: number): Promise<number> {
+    let low = from;
+    let step = 1;
+    while ((await this.read(low + step)) !== null) {
+      low += step;
+      step *= 2;
+    }
+    let high = low + step;
+    while (high - low > 1) {
+      const middle = low + Math.floor((high - low) / 2);
+      if ((await this.read(middle)) === null) high = middle;
+      else low = middle;
+    }
+    return low;
+  }
+
+  async #attempt(next: TableState, bytes: Uint8Array): Promise<{ kind: 'ok' | 'lost' } | { kind: 'unknown'; cause: unknown }> {
+    const outcome = await this.#journal.create(next.n, bytes);
+    if (outcome.kind === 'ok') return this.#won(next);
+    if (outcome.kind === 'below-floor') return { kind: 'lost' };
+    try {
+      const found = await this.read(next.n);
+      if (found === null) return { kind: 'unknown', cause: outcome };
+      const counts = found.attemptId === next.attemptId && (await this.#journal.floor()) <= next.n;
+      return counts ? this.#won(next) : { kind: 'lost' };
+    } catch (cause) {
+      return { kind: 'unknown', cause };
+    }
+  }
+
+  #won(state: TableState): { kind: 'ok' } {
+    this.#cache.set(state);
+    this.#known = Math.max(this.#known, state.n);
+    return { kind: 'ok' };
+  }
+
+  async #newestWhere(accept: (state: TableState) => boolean): Promise<TableState | null> {
+    const latest = await this.latest();
+    if (latest === null || accept(latest)) return latest;
+    const floor = await this.#journal.floor();
+    const found = await this.#newestBetween(floor, accept);
+    if (found === null && floor > 1) {
+      throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: `The oldest table state that is kept is ${floor}.` });
+    }
+    return found;
+  }
+
+  /** Bisection over [floor, known]: `accept` holds for a prefix of them. Null when it holds for none. */
+  async #newestBetween(floor: number, accept: (state: TableState) => boolean): Promise<TableState | null> {
+    const latest = await this.latest();
+    let low = floor - 1;
+    let high = (latest?.n ?? 0) + 1;
+    let found: TableState | null = null;
+    while (high - low > 1) {
+      const middle = low + Math.floor((high - low) / 2);
+      const state = await this.#mustRead(middle);
+      if (accept(state)) {
+        found = state;
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    return found;
+  }
+
+  async #mustRead(n: number): Promise<TableState> {
+    const state = await this.read(n);
+    if (state !== null) return state;
+    if ((await this.#journal.floor()) > n) {
+      throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: `Table state ${n} is no longer kept.` });
+    }
+    throw missing(n);
+  }
+}
+
+function missing(n: number): TailwaterError {
+  return new TailwaterError('TW_DATA_DAMAGED', { detail: `Table state ${n} is missing.` });
+}
