@@ -69,9 +69,8 @@ export class Catalog {
     const replica = await JournalReplica.open(options.journal, catalogMachine, { checkpointEvery: CHECKPOINT_EVERY });
     const catalog = new Catalog(options, replica);
     for (const { shard, incarnation } of live) catalog.#unsettled.set(incarnation, shard);
-    for (const stream of replica.state.byName.values())
-      catalog.#unsettled.set(stream.definition.incarnation, catalog.#shardOf(stream));
-    await catalog.#settle();
+    for (const stream of replica.state.byName.values()) catalog.#expect(stream);
+    await catalog.#settleAll();
     return catalog;
   }
 
