@@ -16,6 +16,8 @@ export {
   type Segment,
   type SegmentBatch,
 } from './segment-types.ts';
+export { StreamTail } from './tail/stream-tail.ts';
+export type { TailHit, TailSnapshot } from './tail/tail-snapshot.ts';
 export { analyze, LANCE_TEXT_INDEX } from './text/analyze.ts';
 export { BM25_DEFAULTS, Bm25, type Bm25Parameters, type CorpusStatistics } from './text/bm25.ts';
 export { embedText, searchText } from './text/record-text.ts';
