@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue, Problem } from '../base/index.ts';
+import type { TableState } from '../lakehouse/index.ts';
 import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency, Freshness } from '../snapshot/index.ts';
 import type { StreamDefinition, StreamSettings } from '../streams/index.ts';
@@ -123,7 +124,7 @@ export interface RowAnswer {
 export interface TableInfo {
   stream: string;
   /** Null while nothing has been compacted. */
-  state: JsonObject | null;
+  state: TableState | null;
   token: string;
 }
 

@@ -1,1 +1,12 @@
+export { Embedders } from './embedders.ts';
+export { Follower, type FollowRequest } from './follower.ts';
+export type { LiveStream } from './live-stream.ts';
+export { LiveStreams } from './live-streams.ts';
+export { PastCuts } from './past-cuts.ts';
+export { freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from './pinned.ts';
+export { DEFAULT_DEADLINE_MS, Pinner } from './pinner.ts';
+export { lookupRow } from './row-lookup.ts';
 export type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from './snapshot-types.ts';
+export { StreamReader } from './stream-reader.ts';
+export type { TableView } from './table-view.ts';
+export { TailEmbeddings } from './tail-embeddings.ts';

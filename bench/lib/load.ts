@@ -1,0 +1,42 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** A bounded load of POST requests, run by a process of its own. */
+export interface LoadOrder {
+  url: string;
+  path: string;
+  contentType?: string;
+  /** Sent again and again, unless `ndjson` says to make bodies. */
+  body?: string;
+  /** Bodies of this many generated events, each different. */
+  ndjson?: { eventsPerRequest: number; bytes: number };
+  connections: number;
+  requests: number;
+  /** Stop after this long, even when requests are left. */
+  maxMs?: number;
+}
+
+export interface LoadResult {
+  requests: number;
+  requestsPerSecond: number;
+  seconds: number;
+  bytes: number;
+  statuses: Record<string, number>;
+  p50Ms: number;
+  p99Ms: number;
+}
+
+export function runLoad(order: LoadOrder): Promise<LoadResult> {
+  return new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(new URL('./load-process.ts', import.meta.url)));
+    let result: LoadResult | null = null;
+    child.on('message', message => {
+      result = message as LoadResult;
+    });
+    child.once('exit', code => {
+      if (result) resolve(result);
+      else reject(new Error(`The load process ended with ${code}.`));
+    });
+    child.send(order);
+  });
+}

@@ -1,0 +1,11 @@
+import type { Section } from '../lib/figures.ts';
+import { appends } from './appends.ts';
+import { bulk } from './bulk.ts';
+import { compaction } from './compaction.ts';
+import { cranfield } from './cranfield.ts';
+import { hybrid } from './hybrid.ts';
+import { memory } from './memory.ts';
+import { peers } from './peers.ts';
+import { visibility } from './visibility.ts';
+
+export const SECTIONS: readonly Section[] = [appends, bulk, visibility, hybrid, peers, compaction, cranfield, memory];

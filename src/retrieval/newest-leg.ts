@@ -1,0 +1,38 @@
+import type { TableRow } from '../lakehouse/index.ts';
+import type { Pinned } from '../snapshot/index.ts';
+import { recordSeq } from '../streams/index.ts';
+import type { SearchPlan } from './plan.ts';
+import { isWinner, sqlOf } from './table-legs.ts';
+
+const FIRST_WINDOW_SEGMENTS = 64;
+const WINDOW_GROWTH = 16;
+
+/** The newest rows of the table that match: windows of log order, newest first, each much larger than the one before. */
+export async function newestTableRows(pinned: Pinned, plan: SearchPlan, wanted: number): Promise<TableRow[]> {
+  const found: TableRow[] = [];
+  let upper = pinned.table!.state.logSeq + 1;
+  for (let segments = FIRST_WINDOW_SEGMENTS; upper > 0 && found.length < wanted; segments *= WINDOW_GROWTH) {
+    const lower = Math.max(0, upper - segments);
+    found.push(...(await newestOfWindow(pinned, plan, lower, upper, wanted - found.length)));
+    upper = lower;
+  }
+  return found;
+}
+
+async function newestOfWindow(
+  pinned: Pinned,
+  plan: SearchPlan,
+  lower: number,
+  upper: number,
+  wanted: number,
+): Promise<TableRow[]> {
+  const table = pinned.table!;
+  const window = `_seq >= ${recordSeq(lower, 0)} AND _seq < ${recordSeq(upper, 0)}`;
+  const filter = sqlOf(table, plan);
+  let newest: TableRow[] = [];
+  for await (const batch of table.version.scan({ where: filter === null ? window : `(${filter}) AND ${window}` })) {
+    newest.push(...batch.filter(row => isWinner(pinned, plan, row)));
+    newest = newest.sort((a, b) => b.seq - a.seq).slice(0, wanted);
+  }
+  return newest;
+}

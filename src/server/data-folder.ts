@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { fromUtf8, type Random, TailwaterError, utf8 } from '../base/index.ts';
+import { FileJournal, FolderLock, type Journal } from '../journal/index.ts';
+import { LanceTableStore } from '../lakehouse/index.ts';
+import { FileObjectStore, nodeFileSystem, type ObjectStore } from '../storage/index.ts';
+
+/** The version of the layout of a data folder and of every format in it without a version of its own. */
+const FORMAT_VERSION = 1;
+
+/** An embedded engine has one log shard. */
+export const SHARD = 0;
+
+/** Where everything lies in a data folder. */
+export function pathsOf(dataDir: string) {
+  return {
+    lock: join(dataDir, 'lock.db'),
+    format: join(dataDir, 'format.json'),
+    server: join(dataDir, 'server.json'),
+    log: join(dataDir, 'log', String(SHARD)),
+    objects: join(dataDir, 'objects'),
+    lance: join(dataDir, 'lance'),
+  };
+}
+
+/** The open parts of a data folder; the owner also holds its lock. */
+export interface DataFolder {
+  lock: FolderLock | null;
+  store: ObjectStore;
+  journal: Journal;
+  tables: LanceTableStore;
+}
+
+/** As the one owner. Throws TW_FOLDER_IN_USE, TW_FORMAT_TOO_NEW. */
+export async function openDataFolder(dataDir: string, random: Random, onTorn: (facts: object) => void): Promise<DataFolder> {
+  const paths = pathsOf(dataDir);
+  await nodeFileSystem.mkdir(dataDir);
+  const lock = FolderLock.acquire(paths.lock);
+  try {
+    await checkFormat(dataDir, paths.format);
+    const store = new FileObjectStore(nodeFileSystem, paths.objects, random);
+    const journal = await FileJournal.open(nodeFileSystem, paths.log, { random, onTorn });
+    return { lock, store, journal, tables: await LanceTableStore.open(paths.lance) };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Beside the owner, as its compaction process: the log is read only; tables and objects have conditional commits. */
+export async function joinDataFolder(dataDir: string, random: Random): Promise<DataFolder> {
+  const paths = pathsOf(dataDir);
+  return {
+    lock: null,
+    store: new FileObjectStore(nodeFileSystem, paths.objects, random),
+    journal: await FileJournal.openReadOnly(nodeFileSystem, paths.log),
+    tables: await LanceTableStore.open(paths.lance),
+  };
+}
+
+export async function closeDataFolder(folder: DataFolder): Promise<void> {
+  await folder.tables.close();
+  await folder.journal.close();
+  folder.lock?.release();
+}
+
+async function checkFormat(dataDir: string, path: string): Promise<void> {
+  if ((await nodeFileSystem.stat(path)) === null) return writeFormat(dataDir, path);
+  const found: unknown = JSON.parse(fromUtf8(await nodeFileSystem.readFile(path)));
+  const version =
+    typeof found === 'object' && found !== null && 'formatVersion' in found ? Number(found.formatVersion) : Number.NaN;
+  if (version <= FORMAT_VERSION) return;
+  throw new TailwaterError('TW_FORMAT_TOO_NEW', {
+    detail: `The data folder has format ${version}; this version reads up to ${FORMAT_VERSION}.`,
+  });
+}
+
+async function writeFormat(dataDir: string, path: string): Promise<void> {
+  const file = await nodeFileSystem.open(`${path}.new`, (await nodeFileSystem.stat(`${path}.new`)) === null ? 'create' : 'write');
+  await file.write(utf8(`${JSON.stringify({ formatVersion: FORMAT_VERSION })}\n`), 0);
+  await file.datasync();
+  await file.close();
+  await nodeFileSystem.rename(`${path}.new`, path);
+  await nodeFileSystem.syncFolder(dataDir);
+}

@@ -1,0 +1,267 @@
+import { type Clock, TailwaterError, utf8 } from '../base/index.ts';
+import { Appender } from '../ingest/index.ts';
+import { ObjectJournal } from '../journal/index.ts';
+import { type QueryRequest, type SearchAnswer, Searcher } from '../retrieval/index.ts';
+import {
+  type Consistency,
+  Embedders,
+  Follower,
+  freshnessOf,
+  type LiveRecord,
+  LiveStreams,
+  lookupRow,
+  PastCuts,
+  type Pinned,
+  Pinner,
+  type StreamPage,
+  StreamReader,
+  TailEmbeddings,
+  tokenOf,
+} from '../snapshot/index.ts';
+import { Catalog, encodeToken, LogReader, LogShard, type StreamDefinition, type StreamSettings } from '../streams/index.ts';
+import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
+import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
+import { Compactions } from './compactions.ts';
+import { closeDataFolder, type DataFolder, openDataFolder, SHARD } from './data-folder.ts';
+import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
+import { InlineCompaction } from './inline-compaction.ts';
+import { type ComponentStats, Metrics } from './metrics.ts';
+import { type EngineOptions, type EngineSettings, settingsOf } from './settings.ts';
+import { streamInfo } from './stream-info.ts';
+import { TailBound } from './tail-bound.ts';
+
+const DEFAULT_PAGE_RECORDS = 100;
+const DEADLINE_MS = 10_000;
+const MAX_STREAMS_IN_METRICS = 1000;
+
+interface Parts {
+  settings: EngineSettings;
+  folder: DataFolder;
+  shard: LogShard;
+  catalog: Catalog;
+  streams: LiveStreams;
+  embedders: Embedders;
+  embeddings: TailEmbeddings;
+  pinner: Pinner;
+  log: LogReader;
+}
+
+/** A node on one data folder: every layer composed, every face served from here. Answers carry records as their bytes. */
+export class Engine implements EngineLike {
+  readonly #parts: Parts;
+  readonly #clock: Clock;
+  readonly #appender: Appender;
+  readonly #searcher: Searcher;
+  readonly #reader: StreamReader;
+  readonly #follower: Follower;
+  readonly #compactions: Compactions;
+  readonly #bound: TailBound;
+  readonly #metrics: Metrics;
+  readonly #openedAtMs: number;
+  #closing: Promise<void> | null = null;
+
+  private constructor(parts: Parts) {
+    const { settings, catalog, streams, pinner, embeddings } = parts;
+    this.#parts = parts;
+    this.#clock = settings.clock;
+    this.#openedAtMs = settings.clock.nowMs();
+    this.#appender = new Appender({ catalog, clock: settings.clock });
+    this.#searcher = new Searcher({ pinner, embeddings, clock: settings.clock });
+    this.#reader = new StreamReader(pinner, settings.clock);
+    this.#follower = new Follower(streams, pinner, settings.clock);
+    this.#compactions = new Compactions(streams, this.#runner(), settings);
+    this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
+    this.#metrics = new Metrics(() => this.#stats());
+  }
+
+  /** Throws TW_FOLDER_IN_USE, TW_FORMAT_TOO_NEW, TW_DATA_DAMAGED. Nothing is half open afterwards. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const settings = settingsOf(options);
+    const { clock, random, logger } = settings;
+    const folder = await openDataFolder(settings.dataDir, random, facts =>
+      logger.warn(facts, 'The log ended in a torn write; it was cut and kept'),
+    );
+    try {
+      const { journal, store, tables } = folder;
+      const shard = await LogShard.open({ journal, shard: SHARD, clock, random, logger, lingerMs: settings.lingerMs });
+      const catalog = await Catalog.open({ journal: new ObjectJournal(store, 'catalog'), shards: [shard], clock, random });
+      const log = new LogReader(journal);
+      const streams = await LiveStreams.open({ catalog, shard, shardNumber: SHARD, log, store, tables });
+      const embedders = new Embedders({ store, clock, random, secrets: settings.secrets });
+      const embeddings = new TailEmbeddings({ streams, embedders, clock, logger });
+      const past = new PastCuts(log, tail => embeddings.fill(tail));
+      const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
+      return new Engine({ settings, folder, shard, catalog, streams, embedders, embeddings, pinner, log });
+    } catch (error) {
+      await closeDataFolder(folder);
+      throw error;
+    }
+  }
+
+  async createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
+    const { definition } = await this.#parts.catalog.create(name, settings);
+    return this.#info(definition);
+  }
+
+  definition(name: string): StreamDefinition {
+    return this.#parts.catalog.require(name);
+  }
+
+  getStream(name: string): Promise<StreamInfo> {
+    return this.#info(this.definition(name));
+  }
+
+  listStreams(): Promise<StreamInfo[]> {
+    return Promise.all(this.#parts.catalog.list().map(definition => this.#info(definition)));
+  }
+
+  async deleteStream(name: string): Promise<void> {
+    const definition = await this.#parts.catalog.delete(name);
+    const letters = this.#parts.catalog.get(`${definition.name}.dlq`);
+    if (letters) await this.#parts.catalog.delete(letters.name);
+  }
+
+  async append(name: string, input: AppendInput, options: AppendOptions = {}): Promise<AppendAnswer> {
+    if (this.#closing !== null) throw new TailwaterError('TW_CLOSED');
+    const definition = this.definition(name);
+    this.#bound.admit();
+    await this.#parts.embeddings.room(definition);
+    const { position, accepted, partitions, rejected } = await this.#appender.append(definition, input, options);
+    return { token: encodeToken(position), accepted, partitions, rejected };
+  }
+
+  read(name: string, options: EngineReadOptions): Promise<StreamPage> {
+    const { partition = 0, from = { kind: 'earliest' }, limit = DEFAULT_PAGE_RECORDS, consistency } = options;
+    return this.#reader.page(this.definition(name), { partition, from, limit, ...(consistency && { consistency }) });
+  }
+
+  follow(name: string, options: EngineFollowOptions): AsyncIterable<LiveRecord> {
+    return this.#follower.follow(this.definition(name), { ...options, from: options.from ?? { kind: 'latest' } });
+  }
+
+  query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer> {
+    return this.#searcher.search(this.definition(name), request, signal);
+  }
+
+  async getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow> {
+    const definition = this.definition(name);
+    if (definition.kind !== 'upsert') {
+      throw new TailwaterError('TW_NOT_UPSERT', {
+        detail: `Stream "${name}" is of kind "append": it has records, not rows by key.`,
+      });
+    }
+    const pinned = await this.#pin(definition, consistency);
+    const row = await lookupRow(pinned, key);
+    if (row === null) throw new TailwaterError('TW_ROW_NOT_FOUND', { detail: `Stream "${name}" has no row with this key.` });
+    return { ...row, freshness: freshnessOf(pinned, this.#clock.nowMs()), token: tokenOf(pinned) };
+  }
+
+  deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer> {
+    const definition = this.definition(name);
+    if (definition.kind !== 'upsert') {
+      return Promise.reject(
+        new TailwaterError('TW_NOT_UPSERT', { detail: `Stream "${name}" is of kind "append": rows cannot be deleted.` }),
+      );
+    }
+    return this.append(name, { records: [{ key: { base64: Buffer.from(key).toString('base64') }, value: null }] });
+  }
+
+  async compact(name: string, options: { full?: boolean } = {}): Promise<TableInfo> {
+    const { shard, streams } = this.#parts;
+    const definition = this.definition(name);
+    await shard.refresh();
+    await this.#compactions.compact(streams.require(definition), shard.seq, options.full ?? false);
+    return this.getTable(name);
+  }
+
+  async getTable(name: string): Promise<TableInfo> {
+    const pinned = await this.#pin(this.definition(name));
+    return { stream: name, state: pinned.table?.state ?? null, token: tokenOf(pinned) };
+  }
+
+  async health(): Promise<Health> {
+    const problems: string[] = [];
+    const failure = this.#compactions.lastFailure;
+    if (failure !== null) problems.push(`The last compaction failed: ${failure}`);
+    problems.push(...this.#parts.embeddings.problems());
+    return {
+      status: problems.length === 0 ? 'ok' : 'degraded',
+      problems,
+      streams: this.#parts.catalog.list().length,
+      uptimeMs: this.#clock.nowMs() - this.#openedAtMs,
+    };
+  }
+
+  metrics(): Promise<string> {
+    return this.#metrics.render();
+  }
+
+  async sourceProgress(sources: readonly string[]): Promise<SourceProgress[]> {
+    const definition = this.#parts.catalog.get(SOURCES_STREAM);
+    if (!definition) return [];
+    const pinned = await this.#pin(definition);
+    const rows = await Promise.all(sources.map(source => lookupRow(pinned, utf8(source))));
+    return rows.filter(row => row !== null).map(({ record }) => JSON.parse(Buffer.from(record.value!).toString()));
+  }
+
+  /** What was acknowledged is durable; what runs is finished; then the folder is free for others. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { streams, embeddings, shard, folder } = this.#parts;
+    streams.close();
+    await embeddings.close();
+    await this.#compactions.close();
+    await shard.close();
+    this.#metrics.close();
+    await closeDataFolder(folder);
+  }
+
+  #pin(definition: StreamDefinition, consistency?: Consistency): Promise<Pinned> {
+    return this.#parts.pinner.pin(definition, consistency, this.#clock.nowMs() + DEADLINE_MS);
+  }
+
+  async #info(definition: StreamDefinition): Promise<StreamInfo> {
+    return streamInfo(await this.#pin(definition), this.#parts.streams.require(definition));
+  }
+
+  #runner(): CompactionRunner {
+    const { settings, folder, streams, log, embedders } = this.#parts;
+    const onAdvanced = (incarnation: string) => {
+      streams
+        .get(incarnation)
+        ?.advance()
+        .catch(error => settings.logger.error({ error: String(error) }, 'A new table state could not be opened'));
+    };
+    if (settings.compactionHost === 'process') {
+      return new CompactionProcess(settings.dataDir, settings.compactionThreads, settings.logger, onAdvanced);
+    }
+    const { store, tables } = folder;
+    const { clock, random, logger } = settings;
+    return new InlineCompaction(
+      { store, tables, log, clock, random, logger, vectorsFor: embedders.vectorsFor.bind(embedders) },
+      onAdvanced,
+    );
+  }
+
+  #stats(): ComponentStats[] {
+    const { shard, embedders, streams } = this.#parts;
+    const stats: ComponentStats[] = [
+      { component: 'log', stats: shard.stats() },
+      { component: 'compaction', stats: this.#compactions.stats() },
+      { component: 'embedding', stats: embedders.stats() },
+    ];
+    let shown = 0;
+    for (const stream of streams.all()) {
+      if (shown++ === MAX_STREAMS_IN_METRICS) break;
+      stats.push({ component: 'tail', labels: { stream: stream.definition.name }, stats: stream.tail.stats() });
+    }
+    return stats;
+  }
+}
+
+/** The internal upsert stream in which file ingestion keeps its progress. */
+const SOURCES_STREAM = '_ingest';

@@ -1,0 +1,55 @@
+import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '../base/index.ts';
+import { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger } from '../lakehouse/index.ts';
+
+/** What the composition of a node can be told. Every default is here. */
+export interface EngineOptions {
+  /** The data folder; created when absent. One process at a time. */
+  dataDir: string;
+  /** For streams with `embed.provider: "openai"`. `apiKey` defaults to the environment variable OPENAI_API_KEY. */
+  openai?: { apiKey?: string; baseURL?: string };
+  /** How long a commit waits for more appends; default 0: appends gather while the previous commit is in flight. */
+  lingerMs?: number;
+  /** The bound of all tails together; writes get TW_TAIL_FULL there. Defaults: 4,000,000 rows, 2 GiB. */
+  maxTailRows?: number;
+  maxTailBytes?: number;
+  /** When a stream's tail is compacted without being asked. Defaults: 50,000 rows, 64 MiB, 60,000 ms. `auto: false` never does. */
+  compaction?: Partial<CompactionTrigger> & { auto?: boolean };
+  /** `process` (default): compaction runs in a child process of low priority; `inline`: in this one. */
+  compactionHost?: 'process' | 'inline';
+  /** Threads of the compaction process; default 1. */
+  compactionThreads?: number;
+  logger?: Logger;
+  clock?: Clock;
+  random?: Random;
+}
+
+export interface EngineSettings {
+  dataDir: string;
+  secrets: { openai: { apiKey?: string; baseURL?: string } };
+  lingerMs: number;
+  maxTailRows: number;
+  maxTailBytes: number;
+  compaction: CompactionTrigger & { auto: boolean };
+  compactionHost: 'process' | 'inline';
+  compactionThreads: number;
+  logger: Logger;
+  clock: Clock;
+  random: Random;
+}
+
+export function settingsOf(options: EngineOptions): EngineSettings {
+  const apiKey = options.openai?.apiKey ?? process.env.OPENAI_API_KEY;
+  return {
+    dataDir: options.dataDir,
+    secrets: { openai: { ...options.openai, ...(apiKey === undefined ? {} : { apiKey }) } },
+    lingerMs: options.lingerMs ?? 0,
+    maxTailRows: options.maxTailRows ?? 4_000_000,
+    maxTailBytes: options.maxTailBytes ?? 2 * 1024 ** 3,
+    compaction: { auto: true, ...COMPACTION_TRIGGER_DEFAULTS, ...options.compaction },
+    compactionHost: options.compactionHost ?? 'process',
+    compactionThreads: options.compactionThreads ?? 1,
+    logger: options.logger ?? silentLogger,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+  };
+}

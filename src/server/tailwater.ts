@@ -1,0 +1,121 @@
+import type { QueryRequest } from '../retrieval/index.ts';
+import type { Consistency } from '../snapshot/index.ts';
+import type { StreamSettings } from '../streams/index.ts';
+import type {
+  AppendAnswer,
+  AppendOptions,
+  AppendRecord,
+  FollowEvent,
+  FollowOptions,
+  Health,
+  QueryAnswer,
+  ReadAnswer,
+  ReadOptions,
+  RowAnswer,
+  SourceProgress,
+  StreamInfo,
+  TableInfo,
+  TailwaterApi,
+} from './api.ts';
+import { keyBytes, parseReadFrom, toApiRecord, toQueryHit } from './api-mapping.ts';
+import { Engine } from './engine.ts';
+import type { EngineOptions } from './settings.ts';
+
+/** The embedded engine: the whole system on one data folder, in this process. The same methods as the HTTP client. */
+export class Tailwater implements TailwaterApi {
+  readonly #engine: Engine;
+
+  private constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Throws TW_FOLDER_IN_USE when another process has the folder open. */
+  static async open(options: EngineOptions): Promise<Tailwater> {
+    return new Tailwater(await Engine.open(options));
+  }
+
+  /** What the faces (HTTP) are served from. */
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
+    return this.#engine.createStream(name, settings);
+  }
+
+  async getStream(name: string): Promise<StreamInfo> {
+    return this.#engine.getStream(name);
+  }
+
+  listStreams(): Promise<StreamInfo[]> {
+    return this.#engine.listStreams();
+  }
+
+  deleteStream(name: string): Promise<void> {
+    return this.#engine.deleteStream(name);
+  }
+
+  append(name: string, records: readonly AppendRecord[], options?: AppendOptions): Promise<AppendAnswer> {
+    return this.#engine.append(name, { records }, options);
+  }
+
+  appendNdjson(
+    name: string,
+    body: string | Uint8Array,
+    options: AppendOptions & { envelope?: boolean } = {},
+  ): Promise<AppendAnswer> {
+    const { envelope = false, ...rest } = options;
+    return this.#engine.append(name, { ndjson: keyBytes(body), envelope }, rest);
+  }
+
+  async read(name: string, options: ReadOptions = {}): Promise<ReadAnswer> {
+    const { from, ...rest } = options;
+    const page = await this.#engine.read(name, { ...rest, ...(from === undefined ? {} : { from: parseReadFrom(from) }) });
+    return { ...page, records: page.records.map(toApiRecord) };
+  }
+
+  async *follow(name: string, options: FollowOptions = {}): AsyncGenerator<FollowEvent> {
+    const { from, ...rest } = options;
+    const live = this.#engine.follow(name, { ...rest, ...(from === undefined ? {} : { from: parseReadFrom(from) }) });
+    for await (const { record, token } of live) yield { token, record: toApiRecord(record) };
+  }
+
+  async query(name: string, request: QueryRequest): Promise<QueryAnswer> {
+    const { kind } = this.#engine.definition(name);
+    const { hits, freshness, token } = await this.#engine.query(name, request);
+    return { hits: hits.map(hit => toQueryHit(hit, kind)), freshness, token };
+  }
+
+  async getRow(name: string, key: string | Uint8Array, options: { consistency?: Consistency } = {}): Promise<RowAnswer> {
+    const row = await this.#engine.getRow(name, keyBytes(key), options.consistency);
+    return { ...row, record: toApiRecord(row.record) };
+  }
+
+  deleteRow(name: string, key: string | Uint8Array): Promise<AppendAnswer> {
+    return this.#engine.deleteRow(name, keyBytes(key));
+  }
+
+  compact(name: string, options?: { full?: boolean }): Promise<TableInfo> {
+    return this.#engine.compact(name, options);
+  }
+
+  getTable(name: string): Promise<TableInfo> {
+    return this.#engine.getTable(name);
+  }
+
+  health(): Promise<Health> {
+    return this.#engine.health();
+  }
+
+  metrics(): Promise<string> {
+    return this.#engine.metrics();
+  }
+
+  sourceProgress(sources: readonly string[]): Promise<SourceProgress[]> {
+    return this.#engine.sourceProgress(sources);
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+}

@@ -1,0 +1,56 @@
+import { isJsonObject, type JsonValue, TailwaterError } from '../base/index.ts';
+import { decodeToken, type Position } from '../streams/index.ts';
+import type { Consistency } from './snapshot-types.ts';
+
+/** A consistency demand, checked and decoded. */
+export type Demand =
+  | { kind: 'at-least'; position: Position }
+  | { kind: 'strong' }
+  | { kind: 'max-staleness'; maxStalenessMs: number }
+  | { kind: 'as-of-position'; position: Position }
+  | { kind: 'as-of-time'; timeMs: number };
+
+const MEMBERS = ['atLeast', 'strong', 'maxStalenessMs', 'asOf'] as const;
+const ISO_TIME = /^\d{4}-\d\d-\d\d(T|$)/;
+
+/** Pure. Throws TW_BAD_REQUEST or TW_BAD_TOKEN; `fallback` is for requests that demand nothing. */
+export function parseConsistency(consistency: Consistency | undefined, fallback: Demand): Demand {
+  if (consistency === undefined) return fallback;
+  if (!isJsonObject(consistency)) throw badConsistency('it must be an object');
+  const given = Object.keys(consistency).filter(name => consistency[name as keyof Consistency] !== undefined);
+  const unknown = given.find(name => !MEMBERS.includes(name as (typeof MEMBERS)[number]));
+  if (unknown !== undefined) throw badConsistency(`it has no member "${unknown}"; it may have one of ${MEMBERS.join(', ')}`);
+  if (given.length > 1) throw badConsistency(`give only one of ${given.join(', ')}`);
+  if (given.length === 0) return fallback;
+  return parseMember(consistency);
+}
+
+function parseMember(consistency: Consistency): Demand {
+  if (consistency.atLeast !== undefined) {
+    return { kind: 'at-least', position: decodeToken(text('atLeast', consistency.atLeast)) };
+  }
+  if (consistency.maxStalenessMs !== undefined) {
+    const maxStalenessMs = consistency.maxStalenessMs;
+    if (!Number.isFinite(maxStalenessMs) || maxStalenessMs < 0) throw badConsistency('maxStalenessMs must be a number >= 0');
+    return { kind: 'max-staleness', maxStalenessMs };
+  }
+  if (consistency.asOf !== undefined) return parseAsOf(text('asOf', consistency.asOf));
+  if (consistency.strong !== true) throw badConsistency('strong must be true');
+  return { kind: 'strong' };
+}
+
+function parseAsOf(asOf: string): Demand {
+  if (!ISO_TIME.test(asOf)) return { kind: 'as-of-position', position: decodeToken(asOf) };
+  const timeMs = Date.parse(asOf);
+  if (Number.isNaN(timeMs)) throw badConsistency(`asOf "${asOf}" is not an ISO 8601 time`);
+  return { kind: 'as-of-time', timeMs };
+}
+
+function text(member: string, value: JsonValue): string {
+  if (typeof value !== 'string') throw badConsistency(`${member} must be a text`);
+  return value;
+}
+
+function badConsistency(why: string): TailwaterError {
+  return new TailwaterError('TW_BAD_REQUEST', { detail: `The consistency is not valid: ${why}.` });
+}

@@ -1,0 +1,122 @@
+import { TailwaterError } from '../base/index.ts';
+import { TableStates, type TableStore } from '../lakehouse/index.ts';
+import type { ObjectStore } from '../storage/index.ts';
+import type { Catalog, LogReader, LogShard, Segment, StreamDefinition } from '../streams/index.ts';
+import { CommitTimes } from './commit-times.ts';
+import { LiveStream } from './live-stream.ts';
+
+export interface LiveStreamsOptions {
+  catalog: Catalog;
+  shard: LogShard;
+  shardNumber: number;
+  log: LogReader;
+  store: ObjectStore;
+  tables: TableStore;
+}
+
+/**
+ * Every stream of one log shard on this node. Opening replays the log above the oldest watermark; then each segment is applied
+ * as the shard applies it, before its writers are answered: what was acknowledged is visible.
+ */
+export class LiveStreams {
+  readonly #options: LiveStreamsOptions;
+  readonly #streams = new Map<string, LiveStream>();
+  readonly #stop: (() => void)[] = [];
+  readonly #listeners = new Set<(stream: LiveStream) => void>();
+  readonly commitTimes = new CommitTimes();
+
+  private constructor(options: LiveStreamsOptions) {
+    this.#options = options;
+  }
+
+  static async open(options: LiveStreamsOptions): Promise<LiveStreams> {
+    const streams = new LiveStreams(options);
+    await streams.#replay();
+    streams.#stop.push(options.shard.onSegment(segment => streams.#apply(segment)));
+    return streams;
+  }
+
+  get shard(): LogShard {
+    return this.#options.shard;
+  }
+
+  get shardNumber(): number {
+    return this.#options.shardNumber;
+  }
+
+  /** Throws TW_STREAM_NOT_FOUND. */
+  require(definition: StreamDefinition): LiveStream {
+    const stream = this.#streams.get(definition.incarnation);
+    if (!stream) throw new TailwaterError('TW_STREAM_NOT_FOUND', { detail: `Stream "${definition.name}" was deleted.` });
+    return stream;
+  }
+
+  all(): Iterable<LiveStream> {
+    return this.#streams.values();
+  }
+
+  get(incarnation: string): LiveStream | undefined {
+    return this.#streams.get(incarnation);
+  }
+
+  async #replay(): Promise<void> {
+    const { catalog, shard, log } = this.#options;
+    await Promise.all(catalog.list().map(definition => this.#add(definition)));
+    let from = shard.seq + 1;
+    for (const stream of this.#streams.values()) {
+      if (this.#isBehind(stream)) from = Math.min(from, stream.logSeq + 1);
+    }
+    for await (const segment of log.range(from, shard.seq)) this.#apply(segment);
+  }
+
+  /** Whether the log has records of the stream that its table lacks: an idle stream costs no replay. */
+  #isBehind(stream: LiveStream): boolean {
+    const next = this.#options.shard.nextOffsets(stream.definition.incarnation) ?? [];
+    const watermark = stream.view?.state.watermark ?? [];
+    return next.some((offset, partition) => offset - 1 > (watermark[partition] ?? -1));
+  }
+
+  async #add(definition: StreamDefinition): Promise<void> {
+    const { store, tables } = this.#options;
+    const states = new TableStates(store, definition.incarnation);
+    this.#streams.set(definition.incarnation, await LiveStream.open(definition, { store, tables, states }));
+  }
+
+  #apply(segment: Segment): void {
+    this.commitTimes.add(segment.seq, segment.commitTimeMs);
+    for (const control of segment.controls) {
+      if (control.kind === 'create') this.#create(control.definition);
+      else if (control.kind === 'delete') this.#drop(control.incarnation);
+    }
+    const touched = new Set(segment.batches.map(batch => batch.incarnation));
+    for (const incarnation of touched) {
+      const stream = this.#streams.get(incarnation);
+      if (!stream) continue;
+      stream.apply(segment);
+      for (const listener of this.#listeners) listener(stream);
+    }
+  }
+
+  /** Told of every stream that has new records in its tail, before their writers are answered. Must be quick. */
+  onRecords(listener: (stream: LiveStream) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** A new life has no table yet, so its tail is complete from the start. */
+  #create(definition: StreamDefinition): void {
+    if (this.#streams.has(definition.incarnation)) return;
+    const { store, tables } = this.#options;
+    const states = new TableStates(store, definition.incarnation);
+    this.#streams.set(definition.incarnation, LiveStream.fresh(definition, { store, tables, states }));
+  }
+
+  #drop(incarnation: string): void {
+    this.#streams.get(incarnation)?.close();
+    this.#streams.delete(incarnation);
+  }
+
+  close(): void {
+    for (const stop of this.#stop) stop();
+    for (const stream of this.#streams.values()) stream.close();
+  }
+}

@@ -1,0 +1,62 @@
+import { TailwaterError } from '../base/index.ts';
+import { type LogReader, StreamTail } from '../streams/index.ts';
+import type { LiveStream } from './live-stream.ts';
+import type { Pinned } from './pinned.ts';
+import { ShadowedRows } from './shadowed-rows.ts';
+import type { TableView } from './table-view.ts';
+
+type PastCut = Pick<Pinned, 'table' | 'shadowed' | 'tail'>;
+
+interface CachedCut {
+  view: TableView | null;
+  shadowed: ShadowedRows | null;
+  tail: StreamTail;
+}
+
+/** Instants older than the newest table state: the state before, and a tail rebuilt from the log. A few are kept for the next request. */
+export class PastCuts {
+  readonly #log: LogReader;
+  readonly #prepare: (tail: StreamTail, stream: LiveStream) => Promise<void>;
+  readonly #maxEntries: number;
+  readonly #cache = new Map<string, Promise<CachedCut>>();
+
+  /** `prepare` fills the vectors that are known for a rebuilt tail. */
+  constructor(log: LogReader, prepare: (tail: StreamTail, stream: LiveStream) => Promise<void>, maxEntries = 4) {
+    this.#log = log;
+    this.#prepare = prepare;
+    this.#maxEntries = maxEntries;
+  }
+
+  /** Throws TW_HISTORY_EXPIRED when the state or the log it needs is gone: never an approximate answer. */
+  async at(stream: LiveStream, segment: number): Promise<PastCut> {
+    const key = `${stream.definition.incarnation}/${segment}`;
+    let cut = this.#cache.get(key);
+    if (!cut) {
+      cut = this.#build(stream, segment);
+      this.#cache.set(key, cut);
+      cut.catch(() => this.#cache.delete(key));
+      if (this.#cache.size > this.#maxEntries) this.#cache.delete(this.#cache.keys().next().value!);
+    }
+    const { view, shadowed, tail } = await cut;
+    return { table: view, shadowed, tail: tail.snapshot(view?.state.logSeq ?? 0, segment) };
+  }
+
+  async #build(stream: LiveStream, segment: number): Promise<CachedCut> {
+    const view = await stream.viewAt(segment);
+    const tail = new StreamTail(stream.definition);
+    let expected = (view?.state.logSeq ?? 0) + 1;
+    for await (const entry of this.#log.range(expected, segment)) {
+      if (entry.seq !== expected) break;
+      expected++;
+      tail.append(entry);
+    }
+    if (expected <= segment) {
+      throw new TailwaterError('TW_HISTORY_EXPIRED', {
+        detail: `Segment ${expected} of the log is no longer kept, and no table state covers it at the requested instant.`,
+      });
+    }
+    await this.#prepare(tail, stream);
+    const hides = view !== null && stream.definition.kind === 'upsert';
+    return { view, shadowed: hides ? new ShadowedRows(stream.definition, view) : null, tail };
+  }
+}
