@@ -46,7 +46,7 @@ export function encodeToken(position: Position): string {
   return token;
 }
 
-/** TW_BAD_TOKEN for anything that encodeToken did not return; TW_FORMAT_TOO_NEW for a token of a newer version. */
+/** TW_BAD_TOKEN for anything that encodeToken did not return. */
 export function decodeToken(token: string): Position {
   const bytes = checkedBytes(token);
   try {
@@ -71,12 +71,7 @@ function checkedBytes(token: string): Uint8Array {
   if (end < 1 || new BinaryReader(bytes, end).u32() !== crc32c(bytes.subarray(0, end)))
     throw badToken('Its checksum does not match.');
   if (toBase64Url(bytes) !== token) throw badToken('It is not in its one canonical form.');
-  if (bytes[0] !== VERSION) {
-    throw new TailwaterError('TW_FORMAT_TOO_NEW', {
-      detail: `The token has version ${bytes[0]}; this node reads version ${VERSION}.`,
-      data: { found: bytes[0], supported: VERSION },
-    });
-  }
+  if (bytes[0] !== VERSION) throw badToken(`It has version ${bytes[0]}; this node reads version ${VERSION}.`);
   return bytes;
 }
 

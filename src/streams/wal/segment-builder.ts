@@ -13,6 +13,9 @@ interface Content {
   batches: readonly BatchDraft[];
 }
 
+/** Nonces are drawn this many at a time: a draw costs as much as the rest of a small segment. */
+const NONCES_PER_DRAW = 64;
+
 /** Makes one writer's segments, and keeps the latest attempt: its decoded form, and encodings that a next attempt can use again. */
 export class SegmentBuilder {
   readonly #shard: number;
@@ -20,6 +23,7 @@ export class SegmentBuilder {
   readonly #random: Random;
   readonly #writerId: string;
   #writerSequence = 0;
+  #nonces = new Uint8Array(0);
   #attempt: { segment: Segment; drafts: readonly BatchDraft[] } | null = null;
 
   constructor(shard: number, clock: Clock, random: Random) {
@@ -55,12 +59,19 @@ export class SegmentBuilder {
 
   #propose<R>(seq: number, commitTimeMs: number, content: Content, result: R): Proposal<R> {
     const writer = { writerId: this.#writerId, writerSequence: ++this.#writerSequence };
-    const header = { shard: this.#shard, seq, commitTimeMs, ...writer, nonce: this.#random.bytes(NONCE_BYTES) };
+    const header = { shard: this.#shard, seq, commitTimeMs, ...writer, nonce: this.#nextNonce() };
     const batches = content.batches.map(batch => this.#withEarlierEncoding(batch));
     const { bytes, segment } = encodeSegment({ ...header, ...content, batches });
     const drafts = content.batches.map((batch, index) => ({ ...batch, encoded: segment.batches[index].batch }));
     this.#attempt = { segment, drafts };
     return { kind: 'entry', bytes, ...writer, result };
+  }
+
+  #nextNonce(): Uint8Array {
+    if (this.#nonces.length === 0) this.#nonces = this.#random.bytes(NONCE_BYTES * NONCES_PER_DRAW);
+    const nonce = this.#nonces.subarray(0, NONCE_BYTES);
+    this.#nonces = this.#nonces.subarray(NONCE_BYTES);
+    return nonce;
   }
 
   #withEarlierEncoding(batch: BatchDraft): BatchDraft {

@@ -192,7 +192,9 @@ function parseJson(text: string): unknown {
 function list<T>(input: BinaryReader, item: () => T): T[] {
   const count = input.varint();
   if (count > input.remaining) throw damaged(`A list of ${count} items cannot fit in ${input.remaining} bytes.`);
-  return Array.from({ length: count }, item);
+  const items: T[] = [];
+  for (let left = count; left > 0; left--) items.push(item());
+  return items;
 }
 
 function note(streams: Map<string, number>, incarnation: string): void {
