@@ -1,5 +1,6 @@
 import { type JsonValue, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../definition.ts';
+import type { StreamRecord } from '../records.ts';
 import type { Segment, SegmentBatch } from '../segment-types.ts';
 import { analyze } from '../text/analyze.ts';
 import { embedText, searchText } from '../text/record-text.ts';
@@ -21,7 +22,7 @@ interface Beginning {
  * is told vectors and watermarks by its caller. Rows live in chunks of up to 8,192, which are dropped as a whole.
  */
 export class StreamTail {
-  readonly #definition: StreamDefinition;
+  readonly definition: StreamDefinition;
   /** Consecutive chunk numbers, oldest first. */
   #chunks: TailChunk[] = [];
   #generations: KeyGeneration[] = [];
@@ -38,7 +39,7 @@ export class StreamTail {
   #beginning: Beginning | null = null;
 
   constructor(definition: StreamDefinition) {
-    this.#definition = definition;
+    this.definition = definition;
     this.#heads = new Array<number>(definition.partitions).fill(-1);
   }
 
@@ -78,7 +79,7 @@ export class StreamTail {
   append(segment: Segment): number {
     if (segment.seq <= this.#lastSegment) return 0;
     this.#lastSegment = segment.seq;
-    const batches = segment.batches.filter(batch => batch.incarnation === this.#definition.incarnation);
+    const batches = segment.batches.filter(batch => batch.incarnation === this.definition.incarnation);
     if (batches.length === 0) return 0;
     if (segment.seq <= this.#trimmedThrough) {
       this.#droppedThrough = segment.seq;
@@ -100,7 +101,7 @@ export class StreamTail {
       this.#records += take;
       raiseHead(this.#heads, batch.partition, baseOffset + index + take - 1);
       this.#indexTexts(chunk, row, index, take, batch, parsed);
-      if (this.#definition.kind === 'upsert') this.#linkKeys(chunk, row, index, take, batch);
+      if (this.definition.kind === 'upsert') this.#linkKeys(chunk, row, index, take, batch);
       this.#bytes += chunk.bytes - bytesBefore;
       index += take;
     }
@@ -109,7 +110,7 @@ export class StreamTail {
   #openChunk(): TailChunk {
     const last = this.#chunks[this.#chunks.length - 1];
     if (last !== undefined && !last.full) return last;
-    const kind = { upsert: this.#definition.kind === 'upsert', text: this.#definition.search !== null };
+    const kind = { upsert: this.definition.kind === 'upsert', text: this.definition.search !== null };
     const chunk = new TailChunk(this.#nextChunk++, this.#records, [...this.#heads], kind);
     this.#chunks.push(chunk);
     return chunk;
@@ -123,7 +124,7 @@ export class StreamTail {
     batch: SegmentBatch,
     parsed: SegmentBatch['parsed'],
   ): void {
-    const definition = this.#definition;
+    const definition = this.definition;
     if (definition.search === null && definition.embed === null) return;
     const { bytes, valueStart, valueEnd } = batch.batch;
     for (let at = 0; at < count; at++) {
@@ -161,21 +162,24 @@ export class StreamTail {
     return newest;
   }
 
-  /** Rows that win, have a text to embed and no vector: at most `limit`, oldest first. */
-  pendingEmbeddings(limit: number): { ordinals: number[]; texts: string[] } {
+  /** Rows that win, have a text to embed and no vector: at most `limit`, oldest first, with their `seq`. */
+  pendingEmbeddings(limit: number): { ordinals: number[]; seqs: number[]; texts: string[] } {
     const ordinals: number[] = [];
+    const seqs: number[] = [];
     const texts: string[] = [];
     for (const { chunk, row } of this.#pending()) {
       if (ordinals.length >= limit) break;
+      const record = recordOf(chunk.pieceOf(row), row);
       ordinals.push(chunk.base + row);
-      texts.push(this.#embedTextOf(chunk, row));
+      seqs.push(record.seq);
+      texts.push(this.#embedTextOf(record));
     }
-    return { ordinals, texts };
+    return { ordinals, seqs, texts };
   }
 
   /** Takes `dimensions` floats per ordinal. Rows trimmed meanwhile are skipped; of several vectors for a row the first stays. Throws TW_VECTOR_LENGTH. */
   setVectors(ordinals: readonly number[], vectors: Float32Array): void {
-    const dimensions = this.#definition.embed?.dimensions ?? 0;
+    const dimensions = this.definition.embed?.dimensions ?? 0;
     requireLength(vectors.length, ordinals.length * dimensions);
     ordinals.forEach((ordinal, index) => {
       if (this.#chunks.length === 0 || ordinal < this.#chunks[0].base) return;
@@ -191,7 +195,7 @@ export class StreamTail {
     let done = 0;
     for (const { chunk, row } of this.#pending()) {
       if (done++ >= limit) break;
-      const text = this.#embedTextOf(chunk, row);
+      const text = this.#embedTextOf(recordOf(chunk.pieceOf(row), row));
       this.#setVector(chunk, row, (out, at) => embedInto(text, out, at));
     }
     return done <= limit ? 0 : this.snapshot(this.#trimmedThrough).missingVectors();
@@ -209,12 +213,12 @@ export class StreamTail {
 
   #setVector(chunk: TailChunk, row: number, fill: (out: Float32Array, at: number) => void): void {
     const bytesBefore = chunk.vectors?.bytes ?? 0;
-    chunk.setVector(row, this.#definition.embed!.dimensions, fill);
+    chunk.setVector(row, this.definition.embed!.dimensions, fill);
     this.#bytes += chunk.vectors!.bytes - bytesBefore;
   }
 
-  #embedTextOf(chunk: TailChunk, row: number): string {
-    return embedText(this.#definition, readValue(recordOf(chunk.pieceOf(row), row).value!))!;
+  #embedTextOf(record: StreamRecord): string {
+    return embedText(this.definition, readValue(record.value!))!;
   }
 
   /** Records of segments up to this one are in the table: whole chunks of them are dropped. Snapshots taken before keep theirs. */
@@ -240,10 +244,10 @@ export class StreamTail {
    */
   snapshot(afterSegment: number, throughSegment = this.#lastSegment): TailSnapshot {
     if (afterSegment < this.#droppedThrough) {
-      const detail = `The tail of "${this.#definition.name}" begins above segment ${this.#droppedThrough}, not above ${afterSegment}.`;
+      const detail = `The tail of "${this.definition.name}" begins above segment ${this.#droppedThrough}, not above ${afterSegment}.`;
       throw new TailwaterError('TW_SNAPSHOT_EXPIRED', { detail });
     }
-    const definition = this.#definition;
+    const definition = this.definition;
     const through = Math.max(afterSegment, Math.min(throughSegment, this.#lastSegment));
     const ends = { definition, generations: this.#generations, afterSegment, throughSegment: through };
     if (this.#chunks.length === 0) {

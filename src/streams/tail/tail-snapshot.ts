@@ -140,7 +140,7 @@ export class TailSnapshot {
   /** Every distinct key of the cut of an upsert stream, deleted ones too, with its newest record; in order of these. */
   *shadowingKeys(afterSegment = this.afterSegment): Iterable<{ key: Uint8Array; ordinal: number }> {
     if (this.#parts.definition.kind !== 'upsert') return;
-    for (const { chunk, piece, row } of this.#rows()) {
+    for (const { chunk, piece, row } of this.#rowsAbove(afterSegment)) {
       const { bytes, keyStart, keyEnd } = piece.batch.batch;
       const index = piece.index + row - piece.row;
       if (piece.segment.seq <= afterSegment || keyStart[index] < 0 || chunk.isSuperseded(row, this.#parts.end)) continue;
@@ -181,8 +181,10 @@ export class TailSnapshot {
     return chunks.slice(low);
   }
 
-  *#rows(): Iterable<{ chunk: TailChunk; piece: Piece; row: number }> {
+  /** Rows of the chunks that reach above the segment: newly come keys are found without a walk over the whole tail. */
+  *#rowsAbove(segment: number): Iterable<{ chunk: TailChunk; piece: Piece; row: number }> {
     for (const chunk of this.#parts.chunks) {
+      if (chunk.lastSegment <= segment) continue;
       const firstRow = firstRowOf(this.#parts, chunk);
       const endRow = endRowOf(this.#parts, chunk);
       for (const piece of chunk.pieces) {
