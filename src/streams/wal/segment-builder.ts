@@ -23,7 +23,7 @@ export class SegmentBuilder {
   readonly #random: Random;
   readonly #writerId: string;
   #writerSequence = 0;
-  #nonces = new Uint8Array(0);
+  #nonces: Uint8Array = new Uint8Array(0);
   #attempt: { segment: Segment; drafts: readonly BatchDraft[] } | null = null;
 
   constructor(shard: number, clock: Clock, random: Random) {
