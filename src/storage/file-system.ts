@@ -17,6 +17,15 @@ export interface FileSystem {
   stat(path: string): Promise<{ size: number } | null>;
   /** fsync of a folder: makes created, linked and removed names durable. */
   syncFolder(path: string): Promise<void>;
+  /**
+   * An exclusive lock between processes that the operating system drops when its holder dies; waits until it is free. `path` is a file
+   * made for this purpose. A file system without locks belongs to one process: its users then exclude each other in memory only.
+   */
+  lock?(path: string): Promise<FileLock>;
+}
+
+export interface FileLock {
+  release(): Promise<void>;
 }
 
 export interface OpenFile {

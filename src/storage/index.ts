@@ -1,4 +1,11 @@
-export type { FileSystem, OpenFile } from './file-system.ts';
+export { withCounting } from './decorators/with-counting.ts';
+export { withPrefix } from './decorators/with-prefix.ts';
+export { type RetryOptions, withRetries } from './decorators/with-retries.ts';
+export { FileObjectStore } from './file/file-object-store.ts';
+export type { FileLock, FileSystem, OpenFile } from './file-system.ts';
+export { compareKeys } from './keys.ts';
+export { MemoryObjectStore } from './memory/memory-object-store.ts';
+export { nodeFileSystem } from './node-file-system.ts';
 export type {
   ByteRange,
   ListedObject,
@@ -8,3 +15,5 @@ export type {
   PutOutcome,
   StoredObject,
 } from './object-store.ts';
+export { probeConditionalPuts } from './probe.ts';
+export { type DocumentCodec, VersionedDocument } from './versioned-document.ts';

@@ -4,6 +4,9 @@
  * - S1 `put` with `ifAbsent` is atomic and durable when it returns *ok*: of any number of racers exactly one wins.
  * - S2 an outcome that is not known (timeout, lost reply) is `unknown`, never an error and never a failure.
  * - S5 `get` verifies the object's crc32c and throws TW_DATA_DAMAGED when it does not match.
+ *
+ * A key is a path of segments joined by `/`, at most 1,024 UTF-8 bytes; `keys.ts` says which are valid, and every store refuses the others with
+ * TW_BAD_REQUEST before it does anything. No key may continue another (`a` and `a/b`): stores over folders may refuse the second.
  */
 export type PutCondition = { ifAbsent: true } | { ifMatch: string };
 
@@ -42,7 +45,7 @@ export interface ObjectStore {
   /** Null when there is no such object. A range is clipped to the object's size; a ranged read need not verify the checksum of the whole. */
   get(key: string, options?: { range?: ByteRange }): Promise<StoredObject | null>;
   head(key: string): Promise<{ size: number; etag: string } | null>;
-  /** One page, sorted by key. */
+  /** One page, sorted by key in UTF-8 byte order; shorter than the limit only when nothing follows it. */
   list(prefix: string, options?: ListOptions): Promise<ListedObject[]>;
   /** Idempotent: absent keys are not an error. */
   delete(keys: readonly string[]): Promise<void>;
