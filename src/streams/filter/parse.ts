@@ -2,7 +2,9 @@ import { isJsonObject, type JsonObject, type JsonValue, TailwaterError } from '.
 import type { Comparison, Filter } from './filter.ts';
 
 const MAX_DEPTH = 16;
-const MAX_NODES = 1_000;
+const MAX_CONDITIONS = 1_000;
+/** Also bounds the recursion of comparing values. */
+const MAX_VALUE_DEPTH = 64;
 const MAX_LIST_VALUES = 10_000;
 const MAX_PATH_LENGTH = 1_000;
 
@@ -19,11 +21,11 @@ export function parseFilter(filter: JsonValue): Filter {
 }
 
 class FilterParser {
-  #nodes = 0;
+  #conditions = 0;
 
   parse(source: JsonValue, at: string, depth: number): Filter {
     if (!isJsonObject(source)) throw bad(at, 'must be an object');
-    this.#enter(at, depth);
+    requireDepth(at, depth);
     const parts: Filter[] = [];
     for (const [name, operand] of Object.entries(source)) {
       const place = `${at}.${name}`;
@@ -37,6 +39,7 @@ class FilterParser {
 
   #list(name: '$and' | '$or', operand: JsonValue, at: string, depth: number): Filter {
     if (!Array.isArray(operand) || operand.length === 0) throw bad(at, 'must be a list of at least one filter');
+    if (operand.length > MAX_CONDITIONS) throw bad(at, `has ${operand.length} filters; at most ${MAX_CONDITIONS} are allowed`);
     const filters = operand.map((inner, index) => this.parse(inner, `${at}[${index}]`, depth + 1));
     return { kind: name === '$and' ? 'and' : 'or', filters };
   }
@@ -46,31 +49,43 @@ class FilterParser {
       throw bad(at.slice(0, 100), `names a field of ${path.length} characters; 1 to ${MAX_PATH_LENGTH} are allowed`);
     }
     if (!isJsonObject(operand) || !hasOperators(operand, at)) {
-      this.#enter(at, depth);
+      this.#count(at);
+      requireShallow(operand, at, 0);
       return { kind: 'equal', path, value: operand, negated: false };
     }
     return this.#operators(path, operand, at, depth);
   }
 
   #operators(path: string, operators: JsonObject, at: string, depth: number): Filter {
+    requireDepth(at, depth);
     const parts: Filter[] = [];
     for (const [name, operand] of Object.entries(operators)) {
       const place = `${at}.${name}`;
-      this.#enter(place, depth);
       if (name === '$not') {
         if (!isJsonObject(operand) || !hasOperators(operand, place)) throw bad(place, 'must be an object of operators');
         parts.push({ kind: 'not', filter: this.#operators(path, operand, place, depth + 1) });
       } else {
+        this.#count(place);
+        requireShallow(operand, place, 0);
         parts.push(condition(path, name, operand, place));
       }
     }
     return all(parts);
   }
 
-  #enter(at: string, depth: number): void {
-    if (depth > MAX_DEPTH) throw bad(at.slice(0, 100), `is nested deeper than ${MAX_DEPTH} levels`);
-    if (++this.#nodes > MAX_NODES) throw bad(at.slice(0, 100), `is beyond the limit of ${MAX_NODES} conditions`);
+  #count(at: string): void {
+    if (++this.#conditions > MAX_CONDITIONS) throw bad(at, `is beyond the limit of ${MAX_CONDITIONS} conditions`);
   }
+}
+
+function requireDepth(at: string, depth: number): void {
+  if (depth > MAX_DEPTH) throw bad(at.slice(0, 100), `is nested deeper than ${MAX_DEPTH} levels`);
+}
+
+function requireShallow(value: JsonValue, at: string, depth: number): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (depth > MAX_VALUE_DEPTH) throw bad(at, `holds a value nested deeper than ${MAX_VALUE_DEPTH} levels`);
+  for (const inner of Object.values(value)) requireShallow(inner, at, depth + 1);
 }
 
 function condition(path: string, name: string, operand: JsonValue, at: string): Filter {

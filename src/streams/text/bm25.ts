@@ -14,7 +14,8 @@ export interface Bm25Parameters {
   b: number;
 }
 
-export const BM25_DEFAULTS: Bm25Parameters = { k1: 1.2, b: 0.75 };
+/** Within the usual range (k1 1.2-2.0, b 0.75); the upper part of it suits documents of a paragraph and more. */
+export const BM25_DEFAULTS: Bm25Parameters = { k1: 1.8, b: 0.75 };
 
 /**
  * Okapi BM25 (Robertson and Zaragoza 2009) with Lucene's idf, ln(1 + (N - df + 0.5) / (df + 0.5)), which is never negative.

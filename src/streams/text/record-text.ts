@@ -21,11 +21,14 @@ function textOf(fields: readonly string[], value: JsonValue): string | null {
   return joined;
 }
 
+/** Lists in lists deeper than this are not read: a record may nest as deep as its size allows. */
+const MAX_LIST_DEPTH = 16;
+
 /** Strings as they are, numbers and booleans as JSON, lists piece by piece; objects, null and empty strings have no text. */
-function pieceOf(found: JsonValue | undefined): string | null {
+function pieceOf(found: JsonValue | undefined, depth = 0): string | null {
   if (typeof found === 'string') return found === '' ? null : found;
   if (typeof found === 'number' || typeof found === 'boolean') return String(found);
-  if (!Array.isArray(found)) return null;
-  const pieces = found.map(pieceOf).filter(piece => piece !== null);
+  if (!Array.isArray(found) || depth === MAX_LIST_DEPTH) return null;
+  const pieces = found.map(inner => pieceOf(inner, depth + 1)).filter(piece => piece !== null);
   return pieces.length === 0 ? null : pieces.join('\n');
 }
