@@ -4,7 +4,7 @@ import { utf8 } from '../../src/base/index.ts';
 import { ObjectJournal } from '../../src/journal/index.ts';
 import { TableStates } from '../../src/lakehouse/index.ts';
 import type { ObjectStore } from '../../src/storage/index.ts';
-import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
+import { MemoryObjectStore } from '../../src/storage/index.ts';
 import { emptyState, type PutFate, withPutFates } from './compact-support.ts';
 
 async function committed(store: ObjectStore, count: number, logSeqOf = (n: number) => n): Promise<void> {

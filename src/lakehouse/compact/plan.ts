@@ -1,5 +1,5 @@
 import type { StreamRecord } from '../../streams/index.ts';
-import { initialSchema } from '../columns/declared.ts';
+import { initialSchema } from '../columns/table-schema.ts';
 import { StatisticsCollector } from '../statistics/collector.ts';
 import type { TableStatistics } from '../statistics/statistics.ts';
 import type { ChangedRow, TableRows } from '../table-store.ts';

@@ -60,9 +60,8 @@ class StepReading {
         detail: `Expected segment ${this.#logSeq + 1} of the log, found ${segment.seq}.`,
       });
     }
-    for (const batch of segment.batches) {
-      if (batch.incarnation === this.#definition.incarnation) this.#addBatch(batch, segment);
-    }
+    const batches = segment.batches.filter(batch => batch.incarnation === this.#definition.incarnation);
+    for (const batch of batches.sort((a, b) => a.firstIndex - b.firstIndex)) this.#addBatch(batch, segment);
     this.#logSeq = segment.seq;
     this.#logTimeMs = segment.commitTimeMs;
   }

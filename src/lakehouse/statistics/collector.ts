@@ -17,9 +17,8 @@ export class StatisticsCollector {
   #tokens = 0;
   #visited = 0;
 
-  /** The analyzed terms of one row's text, repeats included. A text without terms is not a document, as in Lucene. */
+  /** The analyzed terms of one row's text, repeats included. A row with a text is a document, even one without terms, as in the tail. */
   addText(terms: readonly string[], sign: 1 | -1): void {
-    if (terms.length === 0) return;
     this.#documents += sign;
     this.#tokens += sign * terms.length;
     const document = ++this.#visited;

@@ -6,7 +6,7 @@ import { CountedHashes } from './counted-hashes.ts';
  * Layers of one table add up, in any grouping.
  */
 export interface StatisticsLayer {
-  /** Rows with a text of at least one token. */
+  /** Rows with a text. */
   documents: number;
   /** Tokens over those rows. */
   tokens: number;
