@@ -1,1 +1,5 @@
+export { createProvider, type ProviderSecrets } from './create-provider.ts';
+export { Embedder } from './embedder.ts';
+export { HashProvider } from './hash-provider.ts';
 export type { EmbeddingProvider } from './provider.ts';
+export { SegmentVectors } from './segment-vectors.ts';
