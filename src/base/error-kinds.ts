@@ -54,6 +54,11 @@ export const ERROR_KINDS = {
     title: 'The record does not match the stream’s schema',
     action: 'Correct the record; it is kept in the dead-letter stream with this reason.',
   },
+  TW_UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    title: 'The body’s type or encoding is not understood',
+    action: 'Send application/json or application/x-ndjson, plain or gzip. Nothing was written.',
+  },
   TW_RECORD_TOO_LARGE: {
     status: 413,
     title: 'A record is larger than the limit',
@@ -205,6 +210,16 @@ export const ERROR_KINDS = {
     status: 503,
     title: 'The engine is shutting down',
     action: 'Connect to another node, or wait for the restart. Unacknowledged requests were not applied.',
+  },
+  TW_UNREACHABLE: {
+    status: 503,
+    title: 'The server does not answer',
+    action: 'Check the address and that the server runs, then try again. Nothing was done.',
+  },
+  TW_NOT_READY: {
+    status: 503,
+    title: 'The node is not ready to serve',
+    action: 'Correct what `data.problems` names, or wait for it to pass; /healthz shows the same.',
   },
   TW_INTERNAL: { status: 500, title: 'An internal error occurred', action: 'Report it with the log; acknowledged data is safe.' },
 } as const satisfies Record<string, ErrorKind>;

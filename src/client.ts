@@ -1,0 +1,275 @@
+import { isTailwaterError, randomId, systemClock, systemRandom, TailwaterError, toBase64Url, utf8 } from './base/index.ts';
+import { EventParser, type ServerEvent } from './client-events.ts';
+import { ClientTransport, type HttpRequest, problemOfEvent, type TailwaterClientOptions } from './client-transport.ts';
+import type { QueryRequest } from './retrieval/index.ts';
+import type {
+  AppendAnswer,
+  AppendOptions,
+  AppendRecord,
+  FollowEvent,
+  FollowOptions,
+  Health,
+  QueryAnswer,
+  ReadAnswer,
+  ReadOptions,
+  RowAnswer,
+  SourceProgress,
+  StreamInfo,
+  TableInfo,
+  TailwaterApi,
+} from './server/index.ts';
+import type { Consistency } from './snapshot/index.ts';
+import type { StreamSettings } from './streams/index.ts';
+
+export { type ErrorCode, TailwaterError } from './base/index.ts';
+export type { TailwaterClientOptions } from './client-transport.ts';
+
+const JSON_HEADERS = { 'content-type': 'application/json' };
+const NDJSON_HEADERS = { 'content-type': 'application/x-ndjson' };
+const MAX_REMEMBERED_STREAMS = 1000;
+/** Servers send a heartbeat every 15 seconds; three missed ones mean that the connection is gone. */
+const SILENCE_MS = 45_000;
+/** In a row, without anything received in between: about twenty seconds of a server that is away. */
+const MAX_LOST_CONNECTIONS = 10;
+const RESUMABLE = ['TW_UNREACHABLE', 'TW_BUSY', 'TW_CLOSED', 'TW_STORAGE_UNAVAILABLE'] as const;
+const DEADLINE_MARGIN_MS = 5000;
+
+/**
+ * A Tailwater server over HTTP, with the methods of the embedded engine. Answers are parsed with JSON.parse: numbers beyond 2^53 lose
+ * digits here, not on the server. Every rejection is a TailwaterError with the server's code, or TW_UNREACHABLE, TW_DEADLINE or
+ * TW_OUTCOME_UNKNOWN when there was no answer.
+ */
+export class TailwaterClient implements TailwaterApi {
+  readonly #transport: ClientTransport;
+  readonly #options: TailwaterClientOptions;
+  /** The last token seen, stream by stream, least recently used first. */
+  readonly #tokens = new Map<string, string>();
+  readonly #closed = new AbortController();
+
+  constructor(options: TailwaterClientOptions) {
+    this.#options = options;
+    this.#transport = new ClientTransport(options);
+  }
+
+  createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
+    const body = JSON.stringify(settings);
+    return this.#json({ method: 'PUT', path: streamPath(name), headers: JSON_HEADERS, body, repeatable: true });
+  }
+
+  getStream(name: string): Promise<StreamInfo> {
+    return this.#json({ method: 'GET', path: streamPath(name), repeatable: true });
+  }
+
+  async listStreams(): Promise<StreamInfo[]> {
+    const { streams } = await this.#json<{ streams: StreamInfo[] }>({ method: 'GET', path: '/v1/streams', repeatable: true });
+    return streams;
+  }
+
+  async deleteStream(name: string): Promise<void> {
+    this.#tokens.delete(name);
+    await this.#send({ method: 'DELETE', path: streamPath(name), repeatable: false });
+  }
+
+  append(name: string, records: readonly AppendRecord[], options: AppendOptions = {}): Promise<AppendAnswer> {
+    return this.#append(name, '', JSON_HEADERS, JSON.stringify({ records }), options);
+  }
+
+  appendNdjson(
+    name: string,
+    body: string | Uint8Array,
+    options: AppendOptions & { envelope?: boolean } = {},
+  ): Promise<AppendAnswer> {
+    return this.#append(name, options.envelope === true ? '?envelope=record' : '', NDJSON_HEADERS, body, options);
+  }
+
+  async read(name: string, options: ReadOptions = {}): Promise<ReadAnswer> {
+    const { consistency, ...rest } = options;
+    const query = queryString({ ...rest, ...this.#consistency(name, consistency) });
+    const answer = await this.#json<ReadAnswer>({ method: 'GET', path: `${streamPath(name)}/records${query}`, repeatable: true });
+    return this.#seen(name, answer, consistency);
+  }
+
+  /** Resumes by token after a lost connection, without gaps and without repeating a record. Ends when the signal aborts. */
+  async *follow(name: string, options: FollowOptions = {}): AsyncGenerator<FollowEvent> {
+    const signal = options.signal === undefined ? this.#closed.signal : AbortSignal.any([options.signal, this.#closed.signal]);
+    let after = options.after;
+    let failures = 0;
+    while (!signal.aborted) {
+      const lost = yield* this.#follow(name, options, after, signal, token => {
+        after = token;
+        failures = 0;
+      });
+      if (signal.aborted) return;
+      failures++;
+      if (lost !== null && (failures > MAX_LOST_CONNECTIONS || !isTailwaterError(lost, ...RESUMABLE))) throw lost;
+      await this.#transport.pause(failures, lost?.retryAfterMs, signal).catch(() => {});
+    }
+  }
+
+  async query(name: string, request: QueryRequest): Promise<QueryAnswer> {
+    const body = JSON.stringify({ ...request, consistency: this.#consistency(name, request.consistency) });
+    const timeoutMs = Math.max(this.#transport.timeoutMs, (request.deadlineMs ?? 0) + DEADLINE_MARGIN_MS);
+    const sent = { method: 'POST', path: `${streamPath(name)}/query`, headers: JSON_HEADERS, body, repeatable: true, timeoutMs };
+    return this.#seen(name, await this.#json<QueryAnswer>(sent), request.consistency);
+  }
+
+  async getRow(name: string, key: string | Uint8Array, options: { consistency?: Consistency } = {}): Promise<RowAnswer> {
+    const path = rowPath(name, key, { ...this.#consistency(name, options.consistency) });
+    return this.#seen(name, await this.#json<RowAnswer>({ method: 'GET', path, repeatable: true }), options.consistency);
+  }
+
+  async deleteRow(name: string, key: string | Uint8Array): Promise<AppendAnswer> {
+    return this.#remember(
+      name,
+      await this.#json<AppendAnswer>({ method: 'DELETE', path: rowPath(name, key, {}), repeatable: false }),
+    );
+  }
+
+  compact(name: string, options: { full?: boolean } = {}): Promise<TableInfo> {
+    const path = `${streamPath(name)}/compact`;
+    const timeoutMs = this.#transport.timeoutMs * 10;
+    return this.#json({
+      method: 'POST',
+      path,
+      headers: JSON_HEADERS,
+      body: JSON.stringify(options),
+      repeatable: true,
+      timeoutMs,
+    });
+  }
+
+  getTable(name: string): Promise<TableInfo> {
+    return this.#json({ method: 'GET', path: `${streamPath(name)}/table`, repeatable: true });
+  }
+
+  health(): Promise<Health> {
+    return this.#json({ method: 'GET', path: '/healthz', repeatable: true });
+  }
+
+  metrics(): Promise<string> {
+    return this.#send({ method: 'GET', path: '/metrics', repeatable: true });
+  }
+
+  async sourceProgress(sources: readonly string[]): Promise<SourceProgress[]> {
+    const body = JSON.stringify({ sources });
+    const sent = { method: 'POST', path: '/v1/sources/progress', headers: JSON_HEADERS, body, repeatable: true };
+    return (await this.#json<{ progress: SourceProgress[] }>(sent)).progress;
+  }
+
+  /** Ends live follows and refuses further calls; the server is not touched. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+  }
+
+  /** Every append carries an Idempotency-Key, so that it can be sent again when its reply was lost. */
+  async #append(
+    name: string,
+    query: string,
+    type: Record<string, string>,
+    body: string | Uint8Array,
+    options: AppendOptions,
+  ): Promise<AppendAnswer> {
+    const { idempotencyKey = randomId(this.#options.random ?? systemRandom), source } = options;
+    const headers: Record<string, string> = { ...type, 'idempotency-key': idempotencyKey };
+    if (source !== undefined) headers['tailwater-source'] = asciiJson(source);
+    const sent = { method: 'POST', path: `${streamPath(name)}/records${query}`, headers, body, repeatable: true };
+    return this.#remember(name, await this.#json<AppendAnswer>(sent));
+  }
+
+  /** One connection's worth of events. Returns why it ended: null when the server said goodbye or hung up. */
+  async *#follow(
+    name: string,
+    options: FollowOptions,
+    after: string | undefined,
+    signal: AbortSignal,
+    onToken: (token: string) => void,
+  ): AsyncGenerator<FollowEvent, TailwaterError | null> {
+    const { partition, from } = options;
+    const path = `${streamPath(name)}/records${queryString({ partition, ...(after === undefined ? { from: from ?? 'latest' } : {}) })}`;
+    const headers = { accept: 'text/event-stream', ...(after === undefined ? {} : { 'last-event-id': after }) };
+    const events = this.#events(path, headers, signal);
+    try {
+      for (;;) {
+        const next = await events.next().catch(error => error as TailwaterError);
+        if (next instanceof TailwaterError) return next;
+        if (next.done === true) return null;
+        const { event, data, id } = next.value;
+        if (event === 'problem') return problemOfEvent(data);
+        if (id !== null) onToken(id);
+        if (event === 'record' && id !== null) yield { token: id, record: JSON.parse(data) };
+      }
+    } finally {
+      await events.return(undefined);
+    }
+  }
+
+  async *#events(path: string, headers: Record<string, string>, signal: AbortSignal): AsyncGenerator<ServerEvent, undefined> {
+    const clock = this.#options.clock ?? systemClock;
+    const silent = new AbortController();
+    const parser = new EventParser();
+    let timer = clock.after(SILENCE_MS, () => silent.abort());
+    try {
+      const body = await this.#transport.open(path, headers, AbortSignal.any([signal, silent.signal]));
+      for await (const chunk of body) {
+        timer.cancel();
+        timer = clock.after(SILENCE_MS, () => silent.abort());
+        yield* parser.push(chunk);
+      }
+    } catch (error) {
+      if (error instanceof TailwaterError) throw error;
+      throw new TailwaterError('TW_UNREACHABLE', { detail: 'The connection of a live follow was lost.', cause: error });
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #consistency(name: string, given: Consistency | undefined): Consistency | undefined {
+    if (given !== undefined || this.#options.readYourWrites === false) return given;
+    const token = this.#tokens.get(name);
+    return token === undefined ? undefined : { atLeast: token };
+  }
+
+  /** An answer about the past says nothing about what a later read must include. */
+  #seen<T extends { token: string }>(name: string, answer: T, consistency: Consistency | undefined): T {
+    return consistency?.asOf === undefined ? this.#remember(name, answer) : answer;
+  }
+
+  #remember<T extends { token: string }>(name: string, answer: T): T {
+    this.#tokens.delete(name);
+    this.#tokens.set(name, answer.token);
+    if (this.#tokens.size > MAX_REMEMBERED_STREAMS) this.#tokens.delete(this.#tokens.keys().next().value!);
+    return answer;
+  }
+
+  async #json<T>(request: HttpRequest): Promise<T> {
+    return JSON.parse(await this.#send(request));
+  }
+
+  async #send(request: HttpRequest): Promise<string> {
+    if (this.#closed.signal.aborted) throw new TailwaterError('TW_CLOSED', { detail: 'This client was closed.' });
+    return this.#transport.send(request);
+  }
+}
+
+function streamPath(name: string): string {
+  return `/v1/streams/${encodeURIComponent(name.toWellFormed())}`;
+}
+
+/** Keys that a path cannot carry as they are (bytes, nothing, dots that mean folders) go as base64url. */
+function rowPath(name: string, key: string | Uint8Array, query: Record<string, unknown>): string {
+  const plain = typeof key === 'string' && !['', '.', '..'].includes(key);
+  const written = plain ? encodeURIComponent(key.toWellFormed()) : toBase64Url(typeof key === 'string' ? utf8(key) : key);
+  return `${streamPath(name)}/rows/${written}${queryString(plain ? query : { ...query, keyEncoding: 'base64url' })}`;
+}
+
+function queryString(values: Record<string, unknown>): string {
+  const given = Object.entries(values).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}
+
+/** JSON that a header can carry: everything beyond ASCII is escaped. */
+function asciiJson(value: object): string {
+  return JSON.stringify(value).replaceAll(/[\u0080-\uffff]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

@@ -1,0 +1,54 @@
+import type { QueryRequest, SearchAnswer } from '../retrieval/index.ts';
+import type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from '../snapshot/index.ts';
+import type { StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
+import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
+
+/** A row as the engine finds it: the record's own bytes, not parsed. */
+export interface EngineRow {
+  record: StreamRecord;
+  tier: 'tail' | 'table';
+  freshness: Freshness;
+  token: string;
+}
+
+/** What is appended: values that were already taken apart, or lines of JSON as they came. */
+export type AppendInput = { records: readonly unknown[] } | { ndjson: Uint8Array; envelope?: boolean };
+
+export interface EngineReadOptions {
+  partition?: number;
+  from?: ReadFrom;
+  limit?: number;
+  consistency?: Consistency;
+}
+
+export interface EngineFollowOptions {
+  partition?: number;
+  from?: ReadFrom;
+  after?: string;
+  signal?: AbortSignal;
+}
+
+/**
+ * What the faces need of the engine. Records come as their bytes, so that an answer can carry a value's original text: numbers beyond
+ * 2^53 keep their digits. Every rejection is a TailwaterError.
+ */
+export interface EngineLike {
+  createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
+  getStream(name: string): Promise<StreamInfo>;
+  listStreams(): Promise<StreamInfo[]>;
+  deleteStream(name: string): Promise<void>;
+  /** What is known without asking anyone; TW_STREAM_NOT_FOUND. */
+  definition(name: string): StreamDefinition;
+  append(name: string, input: AppendInput, options?: AppendOptions): Promise<AppendAnswer>;
+  read(name: string, options: EngineReadOptions): Promise<StreamPage>;
+  follow(name: string, options: EngineFollowOptions): AsyncIterable<LiveRecord>;
+  query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer>;
+  getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow>;
+  deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer>;
+  compact(name: string, options?: { full?: boolean }): Promise<TableInfo>;
+  getTable(name: string): Promise<TableInfo>;
+  health(): Promise<Health>;
+  metrics(): Promise<string>;
+  sourceProgress(sources: readonly string[]): Promise<SourceProgress[]>;
+  close(): Promise<void>;
+}

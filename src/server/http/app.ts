@@ -1,0 +1,92 @@
+import type { IncomingMessage } from 'node:http';
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { Ajv } from 'ajv';
+import fastify, { type FastifyRequest, type FastifySchemaCompiler } from 'fastify';
+import { TailwaterError } from '../../base/index.ts';
+import type { App, HttpContext } from './context.ts';
+import { fromFastifyError, notFound, refuseConnection, sendProblem } from './problems.ts';
+import { readBody } from './read-body.ts';
+
+/** A fastify instance without routes: bodies as buffers, problem documents for every failure, admission, metrics, OpenAPI. */
+export function createApp(context: HttpContext): App {
+  const app: App = fastify({
+    // Fastify's request logging costs more than an append; what fails is logged below.
+    logger: false,
+    bodyLimit: context.settings.maxBodyBytes,
+    requestTimeout: 300_000,
+    keepAliveTimeout: 72_000,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 16_384 },
+    http: { maxHeaderSize: 65_536 },
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply, fromFastifyError(error));
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.setValidatorCompiler(compileValidator());
+  app.setSerializerCompiler(() => data => JSON.stringify(data));
+  addErrors(app, context);
+  addBodies(app, context);
+  addAdmission(app, context);
+  app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Tailwater', version: '1', description: 'Streams that are tables: append, read, follow, search.' },
+    },
+  });
+  return app;
+}
+
+/** Query strings and paths are text, so numbers in them are converted; bodies are taken as they are. */
+function compileValidator(): FastifySchemaCompiler<unknown> {
+  const exact = new Ajv({ strict: false });
+  const converting = new Ajv({ strict: false, coerceTypes: true, useDefaults: true });
+  return ({ schema, httpPart }) => (httpPart === 'body' ? exact : converting).compile(schema as object);
+}
+
+function addErrors(app: App, context: HttpContext): void {
+  app.setErrorHandler((error, request, reply) => {
+    const problem = fromFastifyError(error);
+    if (problem.status >= 500) {
+      context.logger.error(
+        { code: problem.code, method: request.method, route: request.routeOptions.url, err: problem },
+        problem.message,
+      );
+    }
+    return sendProblem(reply, problem);
+  });
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)));
+}
+
+function addBodies(app: App, { admission, settings }: HttpContext): void {
+  const limits = { admission, maxBodyBytes: settings.maxBodyBytes };
+  app.removeAllContentTypeParsers();
+  const parse = (request: FastifyRequest, payload: IncomingMessage): Promise<Buffer> => readBody(payload, request, limits);
+  app.addContentTypeParser(['application/json', 'application/x-ndjson'], parse);
+}
+
+/** Paths that must answer while everything else is refused. */
+const UNBOUNDED = new Set(['/healthz', '/readyz', '/metrics']);
+
+function addAdmission(app: App, context: HttpContext): void {
+  const { admission, metrics } = context;
+  app.decorateRequest('heldBytes', -1);
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (UNBOUNDED.has(request.url)) return done();
+    if (context.stopping) return done(new TailwaterError('TW_CLOSED', { detail: 'The server is stopping.', retryAfterMs: 1000 }));
+    try {
+      admission.enter();
+    } catch (error) {
+      return done(error as TailwaterError);
+    }
+    request.heldBytes = 0;
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    if (request.heldBytes >= 0) admission.leave(request.heldBytes);
+    metrics.observe(request, reply);
+    done();
+  });
+}

@@ -1,0 +1,85 @@
+import { type Clock, type Logger, silentLogger, systemClock, TailwaterError } from '../../base/index.ts';
+import type { EngineLike } from '../engine-types.ts';
+import { Admission } from './admission.ts';
+import { createApp } from './app.ts';
+import { type App, HTTP_DEFAULTS, type HttpContext, type HttpSettings } from './context.ts';
+import { Followers } from './followers.ts';
+import { HttpMetrics } from './http-metrics.ts';
+import { addOperationRoutes } from './routes/operations.ts';
+import { addQueryRoute, addRowRoutes } from './routes/query.ts';
+import { addRecordRoutes } from './routes/records.ts';
+import { addStreamRoutes, addTableRoutes } from './routes/streams.ts';
+
+export interface HttpServerOptions extends Partial<HttpSettings> {
+  /** Default 127.0.0.1: there is no authentication, so other addresses are for networks that are trusted. */
+  host?: string;
+  /** Default 8787; 0 picks a free one. */
+  port?: number;
+  clock?: Clock;
+  logger?: Logger;
+}
+
+/** A running HTTP face. The engine behind it belongs to the caller, who closes it after close(). */
+export interface HttpServer {
+  /** Where it listens, such as http://127.0.0.1:8787. */
+  readonly url: string;
+  /** Accepts nothing new, answers what is in flight, ends live follows with a final event. Requests that take longer than drainMs are cut. */
+  close(): Promise<void>;
+}
+
+/** Serves an engine over HTTP (design, section 9). TW_SETTING when the address cannot be listened on. */
+export async function serve(engine: EngineLike, options: HttpServerOptions = {}): Promise<HttpServer> {
+  const { host = '127.0.0.1', port = 8787, clock = systemClock, logger = silentLogger, ...given } = options;
+  const settings = { ...HTTP_DEFAULTS, ...given };
+  const admission = new Admission(settings.maxInFlight, settings.maxBufferedBytes);
+  const followers = new Followers(settings.maxFollowers);
+  const metrics = new HttpMetrics(admission, followers);
+  const context: HttpContext = { engine, clock, logger, settings, admission, followers, metrics, stopping: false };
+  const app = createApp(context);
+  app.register(async scope => addRoutes(scope as App, context));
+  const url = await listen(app, host, port);
+  if (!isLoopback(host)) logger.warn({ host }, 'Listening beyond this machine without authentication');
+  let closed: Promise<void> | null = null;
+  return {
+    url,
+    close: () => {
+      closed ??= stop(app, context);
+      return closed;
+    },
+  };
+}
+
+async function stop(app: App, context: HttpContext): Promise<void> {
+  context.stopping = true;
+  context.followers.endAll();
+  const cut = context.clock.after(context.settings.drainMs, () => app.server.closeAllConnections());
+  await app.close();
+  cut.cancel();
+}
+
+function addRoutes(app: App, context: HttpContext): void {
+  addStreamRoutes(app, context);
+  addRecordRoutes(app, context);
+  addQueryRoute(app, context);
+  addRowRoutes(app, context);
+  addTableRoutes(app, context);
+  addOperationRoutes(app, context);
+}
+
+async function listen(app: App, host: string, port: number): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined || !['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND'].includes(code)) throw error;
+    const reason = code === 'EADDRINUSE' ? 'another process listens there' : code;
+    throw new TailwaterError('TW_SETTING', {
+      detail: `Cannot listen on ${host}:${port}: ${reason}. Choose another --port or --host.`,
+      cause: error,
+    });
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}

@@ -1,0 +1,23 @@
+export type {
+  ApiKey,
+  ApiRecord,
+  AppendAnswer,
+  AppendOptions,
+  AppendRecord,
+  FollowEvent,
+  FollowOptions,
+  Health,
+  QueryAnswer,
+  QueryHit,
+  ReadAnswer,
+  ReadOptions,
+  RowAnswer,
+  SourceProgress,
+  StreamInfo,
+  TableInfo,
+  TailwaterApi,
+} from './api.ts';
+export { pathsOf } from './data-folder.ts';
+export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts';
+export type { EngineOptions } from './settings.ts';
+export { Tailwater } from './tailwater.ts';
