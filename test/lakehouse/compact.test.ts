@@ -16,7 +16,7 @@ import { MemoryObjectStore } from '../../src/storage/index.ts';
 import { analyze, type StreamDefinition, type StreamRecord, searchText } from '../../src/streams/index.ts';
 import { VirtualClock } from '../harness/virtual-clock.ts';
 import { type PutFate, withPutFates } from './compact-support.ts';
-import { definitionOf, MemoryLog, type StepHook, type Written, withStepHook } from './compact-world.ts';
+import { definitionOf, MemoryLog, type StepHook, type Written, withFacts, withStepHook } from './compact-world.ts';
 
 const UPSERT = definitionOf({
   kind: 'upsert',

@@ -86,7 +86,7 @@ async function buildState(work: TableWork, base: TableState | null, input: StepI
   const plan = await planStep(work, base, statistics, input, pace);
   const vectors = await vectorsOfStep(work, plan.derived, plan.rows.length);
   const staged = input.records.length === 0 ? null : await stageStep(work, plan, vectors);
-  subtractRows(work.definition, staged?.taken ?? [], plan.collector);
+  await subtractRows(work.definition, staged?.taken ?? [], plan.collector, pace);
   const { store, random, definition } = work;
   const stacked = await stackLayer(store, random, definition.incarnation, statistics, plan.collector.finish());
   const next = stateAfterStep(identityOf(definition), plan, staged?.taken ?? [], staged?.facts ?? null, {

@@ -6,6 +6,7 @@ import type { TableRow, TableState } from '../table-types.ts';
 import { parseValue } from './derive.ts';
 import { type KeyLookup, keyName } from './fold.ts';
 import { checkFacts, expectedFacts } from './outcome.ts';
+import type { Pace } from './pace.ts';
 import { rowsToWrite, type StepPlan } from './plan.ts';
 import type { TableWork } from './settings.ts';
 import type { RowVectors } from './vectors.ts';
@@ -36,8 +37,14 @@ export function versionsOf(state: TableState): TableVersions {
 }
 
 /** What rows that leave the table take away from its statistics. */
-export function subtractRows(definition: StreamDefinition, rows: readonly TableRow[], statistics: StatisticsCollector): void {
-  for (const row of rows) {
+export async function subtractRows(
+  definition: StreamDefinition,
+  rows: readonly TableRow[],
+  statistics: StatisticsCollector,
+  pace: Pace,
+): Promise<void> {
+  for (const [index, row] of rows.entries()) {
+    if (index % 256 === 0 && pace.due) await pace.rest();
     if (row.key !== null) statistics.addKey(row.key, -1);
     const text = definition.search === null ? null : searchText(definition, parseValue(row.value));
     if (text !== null) statistics.addText(analyze(text), -1);
