@@ -16,4 +16,6 @@ export type {
   StoredObject,
 } from './object-store.ts';
 export { probeConditionalPuts } from './probe.ts';
+export { createS3Store, type S3Settings } from './s3/create-s3-store.ts';
+export { S3ObjectStore } from './s3/s3-object-store.ts';
 export { type DocumentCodec, VersionedDocument } from './versioned-document.ts';

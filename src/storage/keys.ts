@@ -11,8 +11,12 @@ const FORBIDDEN = /[\p{Cc}\ufffe\uffff]/u;
 
 /** Throws TW_BAD_REQUEST unless every store can keep this key: no empty, `.` or `..` segment, no control characters, bounded length. */
 export function checkKey(key: string): void {
-  const problem = key === '' ? 'is empty' : (textProblem(key) ?? key.split('/').map(segmentProblem).find(isProblem));
+  const problem = keyProblem(key);
   if (problem !== undefined) throw badKey('key', key, problem);
+}
+
+export function isKey(key: string): boolean {
+  return keyProblem(key) === undefined;
 }
 
 /** As checkKey, for the beginning of a key: the last segment may be incomplete or empty. */
@@ -74,6 +78,10 @@ export function unescapeSegment(name: string): string | null {
 function codePointRank(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}
+
+function keyProblem(key: string): string | undefined {
+  return key === '' ? 'is empty' : (textProblem(key) ?? key.split('/').map(segmentProblem).find(isProblem));
 }
 
 function textProblem(text: string): string | undefined {
