@@ -66,6 +66,8 @@ export interface StagedFacts {
   oldRowsHash: string;
   changeCount: number;
   changesHash: string;
+  /** Rows of `rows` that carry `_raw`. */
+  rawCount: number;
 }
 
 /** Reads of one immutable version; safe to share between requests. */

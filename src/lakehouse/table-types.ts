@@ -6,6 +6,10 @@ export interface TableColumn {
   name: string;
   path: string;
   type: 'bool' | 'int64' | 'float64' | 'string' | 'json';
+  /** The path is one own name that contains dots, not a way into nested objects. */
+  literal?: true;
+  /** An int64 column that holds integers beyond 2^53: it no longer widens to float64, which could not hold them. */
+  wide?: true;
 }
 
 export interface TableSchema {
