@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import { COMPACTION_DEFAULTS } from '../../src/lakehouse/compact/settings.ts';
+import { upkeepDue } from '../../src/lakehouse/compact/upkeep.ts';
+import { emptyState } from './compact-support.ts';
+import { definitionOf } from './compact-world.ts';
+
+const embed = { fields: ['text'], provider: 'hash', model: 'hash-v1', dimensions: 384 };
+const BOTH = definitionOf({ search: { fields: ['text'] }, embed });
+const NEITHER = definitionOf({});
+
+function due(
+  definition: typeof BOTH,
+  rowCount: number,
+  indexed: { text: number; vector: number },
+  full = false,
+  compactions = 0,
+) {
+  const state = emptyState({ n: 1, rowCount, indexedRows: indexed });
+  return upkeepDue(definition, state, compactions, COMPACTION_DEFAULTS, full);
+}
+
+describe('what pays after a compaction', () => {
+  test('the text index follows as soon as more than 2,000 rows and 5 % of the table lack it', () => {
+    expect(due(BOTH, 2_000, { text: 0, vector: 0 }).textIndex).toBe(false);
+    expect(due(BOTH, 2_001, { text: 0, vector: 0 }).textIndex).toBe(true);
+    expect(due(BOTH, 100_000, { text: 95_000, vector: 0 }).textIndex).toBe(false);
+    expect(due(BOTH, 100_000, { text: 94_999, vector: 0 }).textIndex).toBe(true);
+  });
+
+  test('a vector index waits until a flat scan is slower', () => {
+    expect(due(BOTH, 19_999, { text: 0, vector: 0 }).vectorIndex).toBe(false);
+    expect(due(BOTH, 19_999, { text: 0, vector: 0 }, true).vectorIndex).toBe(false);
+    expect(due(BOTH, 20_000, { text: 0, vector: 0 }).vectorIndex).toBe(true);
+    expect(due(BOTH, 30_000, { text: 0, vector: 20_000 }).vectorIndex).toBe(false);
+    expect(due(BOTH, 30_001, { text: 0, vector: 20_000 }).vectorIndex).toBe(true);
+  });
+
+  test('full asks for whatever is not up to date, and for nothing that is', () => {
+    expect(due(BOTH, 50_000, { text: 49_999, vector: 49_999 }, true, 1)).toEqual({
+      fillVectors: false,
+      textIndex: true,
+      vectorIndex: true,
+      compactFragments: true,
+    });
+    expect(due(BOTH, 50_000, { text: 50_000, vector: 50_000 }, true, 0)).toEqual({
+      fillVectors: false,
+      textIndex: false,
+      vectorIndex: false,
+      compactFragments: false,
+    });
+  });
+
+  test('streams that are not searched get no index', () => {
+    expect(due(NEITHER, 1_000_000, { text: 0, vector: 0 }, true)).toMatchObject({ textIndex: false, vectorIndex: false });
+  });
+
+  test('fragments are merged after every 16 compactions', () => {
+    expect(due(NEITHER, 10, { text: 0, vector: 0 }, false, 15).compactFragments).toBe(false);
+    expect(due(NEITHER, 10, { text: 0, vector: 0 }, false, 16).compactFragments).toBe(true);
+  });
+});
