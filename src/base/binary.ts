@@ -17,15 +17,18 @@ export class BinaryWriter {
   }
 
   u8(value: number): void {
-    this.#view.setUint8(this.#reserve(1), value);
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, value);
   }
 
   u16(value: number): void {
-    this.#view.setUint16(this.#reserve(2), value);
+    const at = this.#reserve(2);
+    this.#view.setUint16(at, value);
   }
 
   u32(value: number): void {
-    this.#view.setUint32(this.#reserve(4), value);
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value);
   }
 
   /** A signed 64-bit integer from a safe integer. */
@@ -51,7 +54,8 @@ export class BinaryWriter {
   }
 
   raw(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#reserve(bytes.length));
+    const at = this.#reserve(bytes.length);
+    this.#bytes.set(bytes, at);
   }
 
   /** A varint length, then the bytes. */
@@ -74,6 +78,7 @@ export class BinaryWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Call it before naming `#view` or `#bytes`: growing replaces both. */
   #reserve(count: number): number {
     const at = this.#length;
     if (at + count > this.#bytes.length) {
