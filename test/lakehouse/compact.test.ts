@@ -333,6 +333,26 @@ describe('compaction', () => {
     });
   });
 
+  test('a compactor that is kept reads only what others and it itself added since', async () => {
+    const world = new World(UPSERT, 1);
+    const kept = world.context();
+    const wide = Array.from({ length: 3_000 }, (_, index) => note(`k${index}`, `storm${index}`));
+    for (let at = 0; at < wide.length; at += 500) world.log.append(wide.slice(at, at + 500));
+    const settings = { maxStepRows: 100_000 };
+    await world.clock.run(compactStream(Object.assign(kept, { settings }), UPSERT, world.log.head));
+    const reads: string[] = [];
+    const get = world.store.get.bind(world.store);
+    world.store.get = (key, options) => {
+      reads.push(key);
+      return get(key, options);
+    };
+    world.log.append([note('k1', 'tide')]);
+    await world.clock.run(compactStream(kept, UPSERT, world.log.head));
+    expect(reads.filter(key => key.includes('/statistics/'))).toEqual([]);
+    const other = await world.clock.run(compactStream(world.context(), UPSERT, world.log.head));
+    await expectTableEqualsLog(world, other!);
+  });
+
   test('progress is reported step by step', async () => {
     const world = new World(APPEND, 1);
     for (let index = 0; index < 4; index++) world.log.append(Array.from({ length: 5 }, () => note('a', 'tide')));

@@ -2,6 +2,7 @@ import { randomId, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import { successorFault } from '../states/successor.ts';
 import { stackLayer } from '../statistics/stacking.ts';
+import type { TableStatistics } from '../statistics/statistics.ts';
 import type { TableState } from '../table-types.ts';
 import { type Attempt, untilDone } from './attempts.ts';
 import { stageStep, subtractRows } from './execute.ts';
@@ -70,8 +71,9 @@ async function attemptStep(work: TableWork, fresh: LogPosition, throughSegment: 
   if (base === null && input.records.length === 0) {
     return { kind: 'done', value: { state: null, position: input.to, moved: 0 } };
   }
-  const next = await buildState(work, base, input, startedMs);
+  const { next, statistics } = await buildState(work, base, input, startedMs);
   if ((await work.states.commit(next)) === 'lost') return { kind: 'lost' };
+  work.remember(statistics);
   work.logger?.info(
     { stream: work.definition.name, n: next.n, logSeq: next.logSeq, rows: next.rowCount, ...next.summary },
     'compacted',
@@ -79,8 +81,13 @@ async function attemptStep(work: TableWork, fresh: LogPosition, throughSegment: 
   return { kind: 'done', value: { state: next, position: next, moved: input.records.length } };
 }
 
-/** Everything short of the commit: afterwards the returned state only has to be created. */
-async function buildState(work: TableWork, base: TableState | null, input: StepInput, startedMs: number): Promise<TableState> {
+interface BuiltState {
+  next: TableState;
+  statistics: TableStatistics;
+}
+
+/** Everything short of the commit: afterwards the state only has to be created. */
+async function buildState(work: TableWork, base: TableState | null, input: StepInput, startedMs: number): Promise<BuiltState> {
   const statistics = await work.statistics(base?.statistics ?? []);
   const pace = new Pace(work.clock, work.limits.sliceMs);
   const plan = await planStep(work, base, statistics, input, pace);
@@ -97,7 +104,7 @@ async function buildState(work: TableWork, base: TableState | null, input: StepI
     milliseconds: work.clock.nowMs() - startedMs,
   });
   checkSuccessor(base, next, plan);
-  return next;
+  return { next, statistics: stacked };
 }
 
 function identityOf({ incarnation, embed }: StreamDefinition): { incarnation: string; embedding: TableState['embedding'] } {

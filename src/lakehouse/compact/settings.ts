@@ -1,9 +1,10 @@
 import type { Clock, Logger, Random } from '../../base/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { LogReader, StreamDefinition } from '../../streams/index.ts';
-import { TableStates } from '../states/table-states.ts';
-import { TableStatistics } from '../statistics/statistics.ts';
+import type { TableStates } from '../states/table-states.ts';
+import type { TableStatistics } from '../statistics/statistics.ts';
 import type { TableStore } from '../table-store.ts';
+import { TableMemory } from './table-memory.ts';
 
 export interface CompactionSettings {
   /** Records of one table commit, rounded up to whole segments; default 100,000. */
@@ -59,7 +60,7 @@ export interface VectorAnswer {
   hasVector: Uint8Array;
 }
 
-/** What compaction works with. */
+/** What compaction works with. Keep one for all calls: state and statistics of the tables are remembered with it. */
 export interface CompactionContext {
   store: ObjectStore;
   tables: TableStore;
@@ -70,10 +71,10 @@ export interface CompactionContext {
   /** The vectors that exist or can be had at once; a failing provider leaves them out. */
   vectorsFor(definition: StreamDefinition, rows: VectorRequest[]): Promise<VectorAnswer>;
   settings?: Partial<CompactionSettings>;
-  /** What the process remembers of a table; without them every call reads state and statistics anew. */
-  statesOf?(incarnation: string): TableStates;
-  statisticsOf?(incarnation: string, objectKeys: readonly string[]): Promise<TableStatistics>;
 }
+
+/** Calls with the same context object share what they remember. */
+const memories = new WeakMap<CompactionContext, TableMemory>();
 
 /** A context with its defaults filled in, for one stream. */
 export interface TableWork extends CompactionContext {
@@ -81,15 +82,20 @@ export interface TableWork extends CompactionContext {
   limits: CompactionSettings;
   states: TableStates;
   statistics(objectKeys: readonly string[]): Promise<TableStatistics>;
+  /** The statistics of a state that was just committed. */
+  remember(statistics: TableStatistics): void;
 }
 
 export function workOn(context: CompactionContext, definition: StreamDefinition): TableWork {
   const { incarnation } = definition;
+  const memory = memories.get(context) ?? new TableMemory(context.store);
+  memories.set(context, memory);
   return {
     ...context,
     definition,
     limits: { ...COMPACTION_DEFAULTS, ...context.settings },
-    states: context.statesOf?.(incarnation) ?? new TableStates(context.store, incarnation),
-    statistics: keys => context.statisticsOf?.(incarnation, keys) ?? TableStatistics.load(context.store, keys),
+    states: memory.states(incarnation),
+    statistics: keys => memory.statistics(incarnation, keys),
+    remember: statistics => memory.remember(incarnation, statistics),
   };
 }

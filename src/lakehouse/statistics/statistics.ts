@@ -57,13 +57,13 @@ export class TableStatistics {
     return sum > 0;
   }
 
+  /** Terms and keys over all layers: what the statistics cost in memory, at 8-12 bytes each. */
+  get entries(): number {
+    return this.layers.reduce((sum, layer) => sum + layerSize(layer), 0);
+  }
+
   stats(): Record<string, number> {
-    return {
-      documents: this.documents,
-      tokens: this.tokens,
-      layers: this.layers.length,
-      entries: this.layers.reduce((sum, layer) => sum + layerSize(layer), 0),
-    };
+    return { documents: this.documents, tokens: this.tokens, layers: this.layers.length, entries: this.entries };
   }
 }
 
