@@ -1,9 +1,9 @@
 import { type Random, randomId } from '../base/index.ts';
 import type { FileSystem, OpenFile } from '../storage/index.ts';
-import { damaged, fileErrorCode, storageError } from './file-errors.ts';
 import { FileIndex, holdsLaterFrame } from './file-index.ts';
 import { createDurably } from './folder-documents.ts';
 import { encodeFileHeader, encodeFrame, encodeSeal, FRAME_HEADER_BYTES } from './frame.ts';
+import { damaged, fileErrorCode, storageError } from './journal-errors.ts';
 import { logFileName } from './log-files.ts';
 
 /** A torn end that was cut off when the journal was opened. */

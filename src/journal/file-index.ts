@@ -1,5 +1,4 @@
 import type { OpenFile } from '../storage/index.ts';
-import { damaged } from './file-errors.ts';
 import {
   decodeFileHeader,
   FILE_HEADER_BYTES,
@@ -9,6 +8,7 @@ import {
   framePayload,
   peekFrame,
 } from './frame.ts';
+import { damaged } from './journal-errors.ts';
 
 /** How much is read at a time while indexing. */
 const WINDOW_BYTES = 1024 * 1024;

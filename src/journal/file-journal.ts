@@ -1,10 +1,10 @@
 import { type Random, systemRandom, TailwaterError } from '../base/index.ts';
 import type { FileSystem } from '../storage/index.ts';
 import { ActiveFile, removeDurably, type TornFacts } from './active-file.ts';
-import { damaged, fileErrorCode, storageError } from './file-errors.ts';
 import { FolderDocuments, TEMPORARY_PREFIX } from './folder-documents.ts';
 import { FILE_HEADER_BYTES, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from './frame.ts';
 import type { Checkpoint, CreateOutcome, Journal } from './journal.ts';
+import { damaged, fileErrorCode, floorNeedsCheckpoint, storageError } from './journal-errors.ts';
 import { LogFiles, listLogFiles, logFileName } from './log-files.ts';
 import { ReadOnlyFileJournal } from './read-only-file-journal.ts';
 import { Serial } from './serial.ts';
@@ -116,8 +116,8 @@ export class FileJournal implements Journal {
     return this.#housekeeping.run(async () => {
       this.#requireOpen();
       if (to <= this.#floor) return;
-      const checkpoint = await this.#documents.latestCheckpoint();
-      if (to > 1 && (checkpoint === null || checkpoint.seq < to - 1)) throw floorNeedsCheckpoint(to, checkpoint);
+      const newest = (await this.#documents.latestCheckpoint())?.seq ?? 0;
+      if (newest < to - 1) throw floorNeedsCheckpoint(to, newest);
       await this.#documents.writeFloor(to, this.#random);
       this.#floor = to;
     });
@@ -240,11 +240,6 @@ function requireNext(seq: number, nextSeq: number, length: number): void {
   if (length > MAX_PAYLOAD_BYTES) {
     throw new TailwaterError('TW_INTERNAL', { detail: `An entry of ${length} bytes is larger than ${MAX_PAYLOAD_BYTES}.` });
   }
-}
-
-function floorNeedsCheckpoint(to: number, checkpoint: Checkpoint | null): TailwaterError {
-  const newest = checkpoint === null ? 'there is none' : `the newest is at ${checkpoint.seq}`;
-  return new TailwaterError('TW_INTERNAL', { detail: `A floor of ${to} needs a checkpoint at ${to - 1} or above; ${newest}.` });
 }
 
 async function removeTemporaries(fs: FileSystem, folder: string): Promise<void> {

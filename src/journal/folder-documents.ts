@@ -1,7 +1,7 @@
 import { BinaryReader, BinaryWriter, crc32c, type Random, randomId, TailwaterError } from '../base/index.ts';
 import type { FileSystem } from '../storage/index.ts';
-import { damaged, fileErrorCode, storageError } from './file-errors.ts';
 import type { Checkpoint } from './journal.ts';
+import { damaged, fileErrorCode, storageError } from './journal-errors.ts';
 import { parseSeqName, seqName } from './names.ts';
 
 const FORMAT_VERSION = 1;

@@ -10,7 +10,7 @@
  * quotes a journal, never pass for a frame. A seal marks a clean end; entries may follow it after the next start.
  */
 import { crc32c, TailwaterError } from '../base/index.ts';
-import { damaged } from './file-errors.ts';
+import { damaged } from './journal-errors.ts';
 
 export const FILE_HEADER_BYTES = 32;
 export const FRAME_HEADER_BYTES = 16;

@@ -1,7 +1,7 @@
 import type { FileSystem } from '../storage/index.ts';
-import { damaged, fileErrorCode } from './file-errors.ts';
 import { FileIndex } from './file-index.ts';
 import { FileReaders } from './file-readers.ts';
+import { damaged, fileErrorCode } from './journal-errors.ts';
 import { parseSeqName, seqName } from './names.ts';
 
 export const LOG_SUFFIX = '.log';

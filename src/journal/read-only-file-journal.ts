@@ -1,9 +1,9 @@
 import { TailwaterError } from '../base/index.ts';
 import type { FileSystem } from '../storage/index.ts';
-import { fileErrorCode, storageError } from './file-errors.ts';
 import { FileIndex } from './file-index.ts';
 import { FolderDocuments } from './folder-documents.ts';
 import type { Checkpoint, CreateOutcome, Journal } from './journal.ts';
+import { fileErrorCode, storageError } from './journal-errors.ts';
 import { LogFiles, listLogFiles, logFileName } from './log-files.ts';
 import { Serial } from './serial.ts';
 

@@ -1,7 +1,7 @@
 import { asTailwaterError, equalBytes, isTailwaterError, TailwaterError } from '../base/index.ts';
 import { Coalesced } from './coalesced.ts';
-import { damaged } from './file-errors.ts';
 import type { CreateOutcome, Journal } from './journal.ts';
+import { damaged } from './journal-errors.ts';
 import type { BuildProposal, JournalMachine, Proposal } from './replica-types.ts';
 import { Serial } from './serial.ts';
 

@@ -19,3 +19,10 @@ export function storageError(error: unknown, detail: string): TailwaterError {
 export function damaged(detail: string, data?: Record<string, unknown>): TailwaterError {
   return new TailwaterError('TW_DATA_DAMAGED', data === undefined ? { detail } : { detail, data });
 }
+
+/** J6: the floor only passes what a checkpoint holds. */
+export function floorNeedsCheckpoint(to: number, newest: number): TailwaterError {
+  return new TailwaterError('TW_INTERNAL', {
+    detail: `A floor of ${to} needs a checkpoint at ${to - 1} or above; the newest is at ${newest}.`,
+  });
+}
