@@ -1,13 +1,4 @@
-import {
-  type Clock,
-  fromUtf8,
-  isJsonObject,
-  type JsonObject,
-  type Random,
-  randomId,
-  TailwaterError,
-  utf8,
-} from '../base/index.ts';
+import { type Clock, isJsonObject, type JsonObject, type Random, randomId, TailwaterError } from '../base/index.ts';
 import type { ListedObject, ObjectStore } from '../storage/index.ts';
 import { damaged } from './journal-errors.ts';
 import { decodeDocument, encodeDocument } from './json-document.ts';
@@ -57,9 +48,11 @@ export class Pins {
     return {
       id,
       renew: async renewedTtlMs => {
-        if (this.#clock.nowMs() >= expiresAtMs)
-          throw new TailwaterError('TW_SNAPSHOT_EXPIRED', { detail: `Pin ${id} has run out.` });
-        expiresAtMs = await this.#write(key, what, renewedTtlMs);
+        this.#requireBefore(expiresAtMs, id);
+        const renewedMs = await this.#write(key, what, renewedTtlMs);
+        // A collector may have looked between the end of the old term and this write.
+        this.#requireBefore(expiresAtMs, id);
+        expiresAtMs = renewedMs;
       },
       release: () => this.#store.delete([key]),
     };
