@@ -1,0 +1,11 @@
+export { Appender, type AppendInput, type AppendResult, SOURCES_STREAM, type SourceProgress } from './appender.ts';
+export {
+  type IngestOptions,
+  type IngestProgress,
+  type IngestSummary,
+  type IngestTarget,
+  ingestSource,
+} from './files/ingest-source.ts';
+export { FORMATS, type SourceFormat } from './files/source-file.ts';
+export { parseRecordsBody } from './records/exact-json.ts';
+export { compileSchema } from './records/schema-check.ts';
