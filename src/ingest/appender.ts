@@ -101,11 +101,6 @@ export class Appender {
     return result;
   }
 
-  /** Throws TW_BAD_REQUEST when the definition's schema cannot be used. */
-  check(definition: StreamDefinition): void {
-    this.#rulesOf(definition);
-  }
-
   #encode(definition: StreamDefinition, input: AppendInput): RecordBatchInput[] {
     const rules = this.#rulesOf(definition);
     const nowMs = this.#clock.nowMs();

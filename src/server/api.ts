@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue, Problem } from '../base/index.ts';
+import type { SourceProgress } from '../ingest/index.ts';
 import type { TableState } from '../lakehouse/index.ts';
 import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency, Freshness } from '../snapshot/index.ts';
@@ -25,15 +26,6 @@ export interface AppendRecord {
   time?: string | number;
   headers?: Record<string, string>;
   value: JsonValue;
-}
-
-/** How far a file has been ingested; kept in the same segment as its rows, so that running an ingestion twice adds nothing twice. */
-export interface SourceProgress {
-  source: string;
-  contentHash: string;
-  /** Bytes of the source consumed after this batch. */
-  position: number;
-  done: boolean;
 }
 
 export interface AppendOptions {
@@ -162,4 +154,4 @@ export interface TailwaterApi {
   close(): Promise<void>;
 }
 
-export type { Problem };
+export type { Problem, SourceProgress };

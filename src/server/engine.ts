@@ -1,5 +1,5 @@
 import { type Clock, TailwaterError, utf8 } from '../base/index.ts';
-import { Appender } from '../ingest/index.ts';
+import { Appender, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
 import { ObjectJournal } from '../journal/index.ts';
 import { type QueryRequest, type SearchAnswer, Searcher } from '../retrieval/index.ts';
 import {
@@ -18,7 +18,15 @@ import {
   TailEmbeddings,
   tokenOf,
 } from '../snapshot/index.ts';
-import { Catalog, encodeToken, LogReader, LogShard, type StreamDefinition, type StreamSettings } from '../streams/index.ts';
+import {
+  Catalog,
+  encodeToken,
+  LogReader,
+  LogShard,
+  normaliseSettings,
+  type StreamDefinition,
+  type StreamSettings,
+} from '../streams/index.ts';
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
@@ -99,6 +107,9 @@ export class Engine implements EngineLike {
   }
 
   async createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
+    const { schema, embed } = normaliseSettings(settings);
+    if (schema !== null) compileSchema(schema);
+    if (embed !== null) this.#parts.embedders.of(embed);
     const { definition } = await this.#parts.catalog.create(name, settings);
     return this.#info(definition);
   }
@@ -262,6 +273,3 @@ export class Engine implements EngineLike {
     return stats;
   }
 }
-
-/** The internal upsert stream in which file ingestion keeps its progress. */
-const SOURCES_STREAM = '_ingest';
