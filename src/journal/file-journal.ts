@@ -1,6 +1,7 @@
 import { type Random, systemRandom, TailwaterError } from '../base/index.ts';
 import type { FileSystem } from '../storage/index.ts';
 import { ActiveFile, removeDurably, type TornFacts } from './active-file.ts';
+import { makeFolderDurably } from './durable-folder.ts';
 import { FolderDocuments, TEMPORARY_PREFIX } from './folder-documents.ts';
 import { FILE_HEADER_BYTES, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from './frame.ts';
 import type { Checkpoint, CreateOutcome, Journal } from './journal.ts';
@@ -66,7 +67,7 @@ export class FileJournal implements Journal {
   /** Opens or creates the journal. Throws TW_DATA_DAMAGED or TW_FORMAT_TOO_NEW, and never skips what it cannot read. */
   static async open(fs: FileSystem, folder: string, options: FileJournalOptions = {}): Promise<FileJournal> {
     const random = options.random ?? systemRandom;
-    await fs.mkdir(folder);
+    await makeFolderDurably(fs, folder);
     await removeTemporaries(fs, folder);
     const floor = await new FolderDocuments(fs, folder).readFloor();
     const firstSeqs = await requireWholeRange(fs, folder, floor);
