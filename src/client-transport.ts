@@ -20,6 +20,8 @@ export interface TailwaterClientOptions {
   maxAttempts?: number;
   /** Reads include everything this client wrote or saw before, stream by stream; default true. */
   readYourWrites?: boolean;
+  /** How answers are read; default JSON.parse, which rounds numbers beyond 2^53. */
+  parse?: (text: string) => unknown;
   clock?: Clock;
   random?: Random;
 }

@@ -3,6 +3,7 @@ import { EventParser, type ServerEvent } from './client-events.ts';
 import { ClientTransport, type HttpRequest, problemOfEvent, type TailwaterClientOptions } from './client-transport.ts';
 import type { QueryRequest } from './retrieval/index.ts';
 import type {
+  ApiRecord,
   AppendAnswer,
   AppendOptions,
   AppendRecord,
@@ -35,8 +36,8 @@ const RESUMABLE = ['TW_UNREACHABLE', 'TW_BUSY', 'TW_CLOSED', 'TW_STORAGE_UNAVAIL
 const DEADLINE_MARGIN_MS = 5000;
 
 /**
- * A Tailwater server over HTTP, with the methods of the embedded engine. Answers are parsed with JSON.parse: numbers beyond 2^53 lose
- * digits here, not on the server. Every rejection is a TailwaterError with the server's code, or TW_UNREACHABLE, TW_DEADLINE or
+ * A Tailwater server over HTTP, with the methods of the embedded engine. Answers are parsed with JSON.parse unless `parse` is given:
+ * it rounds numbers beyond 2^53, the server does not. Every rejection is a TailwaterError with the server's code, or TW_UNREACHABLE, TW_DEADLINE or
  * TW_OUTCOME_UNKNOWN when there was no answer.
  */
 export class TailwaterClient implements TailwaterApi {
@@ -170,7 +171,7 @@ export class TailwaterClient implements TailwaterApi {
     options: AppendOptions,
   ): Promise<AppendAnswer> {
     const { idempotencyKey = randomId(this.#options.random ?? systemRandom), source } = options;
-    const headers: Record<string, string> = { ...type, 'idempotency-key': idempotencyKey };
+    const headers: Record<string, string> = { ...type, 'idempotency-key': headerText(idempotencyKey) };
     if (source !== undefined) headers['tailwater-source'] = asciiJson(source);
     const sent = { method: 'POST', path: `${streamPath(name)}/records${query}`, headers, body, repeatable: true };
     return this.#remember(name, await this.#json<AppendAnswer>(sent));
@@ -196,7 +197,7 @@ export class TailwaterClient implements TailwaterApi {
         const { event, data, id } = next.value;
         if (event === 'problem') return problemOfEvent(data);
         if (id !== null) onToken(id);
-        if (event === 'record' && id !== null) yield { token: id, record: JSON.parse(data) };
+        if (event === 'record' && id !== null) yield { token: id, record: this.#parse(data) as ApiRecord };
       }
     } finally {
       await events.return(undefined);
@@ -223,6 +224,10 @@ export class TailwaterClient implements TailwaterApi {
     }
   }
 
+  #parse(text: string): unknown {
+    return this.#options.parse === undefined ? JSON.parse(text) : this.#options.parse(text);
+  }
+
   #consistency(name: string, given: Consistency | undefined): Consistency | undefined {
     if (given !== undefined || this.#options.readYourWrites === false) return given;
     const token = this.#tokens.get(name);
@@ -242,7 +247,7 @@ export class TailwaterClient implements TailwaterApi {
   }
 
   async #json<T>(request: HttpRequest): Promise<T> {
-    return JSON.parse(await this.#send(request));
+    return this.#parse(await this.#send(request)) as T;
   }
 
   async #send(request: HttpRequest): Promise<string> {
@@ -267,6 +272,11 @@ function queryString(values: Record<string, unknown>): string {
     value === undefined ? [] : [[name, String(value)]],
   );
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}
+
+/** What a header cannot carry is percent-encoded; a key needs only to be the same every time. */
+function headerText(key: string): string {
+  return /^[\x20-\x7e]*$/.test(key) ? key : encodeURIComponent(key.toWellFormed());
 }
 
 /** JSON that a header can carry: everything beyond ASCII is escaped. */

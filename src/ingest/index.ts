@@ -6,6 +6,6 @@ export {
   type IngestTarget,
   ingestSource,
 } from './files/ingest-source.ts';
-export { FORMATS, type SourceFormat } from './files/source-file.ts';
+export { FORMATS, listSources, type SourceFormat } from './files/source-file.ts';
 export { parseRecordsBody } from './records/exact-json.ts';
 export { compileSchema } from './records/schema-check.ts';

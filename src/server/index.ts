@@ -17,6 +17,8 @@ export type {
   TableInfo,
   TailwaterApi,
 } from './api.ts';
+export { encodeQueryAnswer, encodeReadAnswer, encodeRecord } from './api-encoding.ts';
+export { parseReadFrom } from './api-mapping.ts';
 export { pathsOf } from './data-folder.ts';
 export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts';
 export type { EngineOptions } from './settings.ts';

@@ -1,4 +1,5 @@
 export { Catalog, type CatalogOptions, type StreamChange } from './catalog/catalog.ts';
+export { readCatalog } from './catalog/read-catalog.ts';
 export { normaliseSettings } from './catalog/settings.ts';
 export type { EmbedSettings, StreamDefinition, StreamKind, StreamSettings, TimeUnit } from './definition.ts';
 export { type Comparison, type Filter, filterPaths } from './filter/filter.ts';

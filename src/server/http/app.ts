@@ -49,15 +49,18 @@ function compileValidator(): FastifySchemaCompiler<unknown> {
 function addErrors(app: App, context: HttpContext): void {
   app.setErrorHandler((error, request, reply) => {
     const problem = fromFastifyError(error);
-    if (problem.status >= 500) {
-      context.logger.error(
-        { code: problem.code, method: request.method, route: request.routeOptions.url, err: problem },
-        problem.message,
-      );
-    }
+    if (problem.status >= 500) logFailure(context, request, problem);
     return sendProblem(reply, problem);
   });
   app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)));
+}
+
+/** The text of an unexpected error may quote a record, so only its place is logged. */
+function logFailure({ logger }: HttpContext, request: FastifyRequest, problem: TailwaterError): void {
+  const cause = problem.cause instanceof Error ? problem.cause : problem;
+  const frames = (cause.stack ?? '').split('\n').filter(line => /^\s+at /.test(line));
+  const facts = { code: problem.code, method: request.method, route: request.routeOptions.url, kind: cause.name, frames };
+  logger.error(facts, problem.code === 'TW_INTERNAL' ? 'A request failed' : problem.message);
 }
 
 function addBodies(app: App, { admission, settings }: HttpContext): void {

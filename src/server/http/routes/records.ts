@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { isJsonObject, TailwaterError } from '../../../base/index.ts';
-import { parseRecordsBody } from '../../../ingest/index.ts';
 import { decodeToken } from '../../../streams/index.ts';
 import type { AppendAnswer, AppendOptions, SourceProgress } from '../../api.ts';
 import { encodeAppendAnswer, encodeReadAnswer } from '../../api-encoding.ts';
@@ -9,6 +8,7 @@ import { parseReadFrom } from '../../api-mapping.ts';
 import type { AppendInput, EngineFollowOptions, EngineReadOptions } from '../../engine-types.ts';
 import type { App, HttpContext } from '../context.ts';
 import { serveFollow } from '../follow.ts';
+import { parseRecords } from '../parse-json.ts';
 import { AppendAnswerSchema, AppendQuery, ReadAnswerSchema, ReadQuery, RecordsBody, StreamParams } from '../schemas.ts';
 import { answers, consistencyOf, isJson, PROBLEM_ANSWER, sendWithToken } from './route-parts.ts';
 
@@ -59,9 +59,10 @@ function appendInput(body: unknown, headers: IncomingHttpHeaders, envelope: stri
     });
   }
   if (!Buffer.isBuffer(body)) throw new TailwaterError('TW_BAD_REQUEST', { detail: 'The request has no body; send records.' });
-  return isJson(headers) ? { records: parseRecordsBody(body) } : { ndjson: body, envelope: envelope === 'record' };
+  return isJson(headers) ? { records: parseRecords(body) } : { ndjson: body, envelope: envelope === 'record' };
 }
 
+const MAX_KEY_CHARACTERS = 1024;
 const NO_OPTIONS: AppendOptions = {};
 
 /** Source progress comes as one header of JSON (non-ASCII escaped), so that it can stand beside an NDJSON body. */
@@ -76,9 +77,9 @@ function appendOptions(headers: IncomingHttpHeaders): AppendOptions {
 }
 
 function checkedKey(key: string): string {
-  if (key.length >= 1 && key.length <= 255) return key;
+  if (key.length >= 1 && key.length <= MAX_KEY_CHARACTERS) return key;
   throw new TailwaterError('TW_BAD_REQUEST', {
-    detail: `The Idempotency-Key has ${key.length} characters; it must have 1 to 255.`,
+    detail: `The Idempotency-Key has ${key.length} characters; it must have 1 to ${MAX_KEY_CHARACTERS}.`,
     data: { field: 'idempotency-key', in: 'headers' },
   });
 }

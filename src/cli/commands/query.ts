@@ -1,0 +1,104 @@
+import { type Command, Option } from 'commander';
+import type { JsonObject } from '../../base/index.ts';
+import type { QueryRequest, SearchMode } from '../../retrieval/index.ts';
+import type { QueryAnswer } from '../../server/index.ts';
+import type { Freshness } from '../../snapshot/index.ts';
+import { parseCount, parseFields, parseJsonObject, parseVector } from '../arguments.ts';
+import { addCommonOptions, addExamples } from '../common.ts';
+import { withTailwater } from '../connect.ts';
+import type { CliContext, CommonOptions } from '../context.ts';
+import { duration, printJson, printLine, printTable } from '../output.ts';
+
+interface QueryOptions extends CommonOptions {
+  filter?: JsonObject;
+  vector?: number[];
+  mode?: SearchMode;
+  limit: number;
+  select?: string[];
+  asOf?: string;
+  atLeast?: string;
+  maxStaleness?: number;
+  halfLife?: number;
+}
+
+export function addQueryCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('query')
+    .description('search a stream; without a text, its newest rows')
+    .argument('<stream>')
+    .argument('[text...]', 'what to look for')
+    .option('--filter <json>', 'only rows that match, such as \'{"status": "open", "price": {"$gt": 10}}\'', parseJsonObject)
+    .addOption(
+      new Option('--mode <mode>', 'how to search (default: hybrid where possible)').choices([
+        'vector',
+        'text',
+        'hybrid',
+        'filter',
+      ]),
+    )
+    .option('--vector <json>', 'a query vector, as a JSON array', parseVector)
+    .option('--limit <count>', 'hits to return', parseCount, 10)
+    .option('--select <fields>', 'fields to return, comma-separated', parseFields)
+    .option('--half-life <ms>', 'prefer recent rows: the score halves with this age', parseCount)
+    .addOption(new Option('--as-of <time or token>', 'the state at that moment').conflicts(['atLeast', 'maxStaleness']))
+    .addOption(new Option('--at-least <token>', 'include everything this token names').conflicts('maxStaleness'))
+    .option('--max-staleness <ms>', 'accept an answer this old', parseCount)
+    .action((name: string, text: string[], options: QueryOptions) => query(name, text.join(' '), options, context));
+  addCommonOptions(command, context);
+  addExamples(command, [
+    'query tickets "parcel never arrived"',
+    'query tickets refund --filter \'{"status": "open"}\' --limit 5 --select subject,status',
+    'query orders --as-of 2026-01-31T12:00:00Z --json',
+  ]);
+}
+
+function query(name: string, text: string, options: QueryOptions, context: CliContext): Promise<void> {
+  return withTailwater(options, { create: false }, async ({ reader }) => {
+    const answer = await reader.query(name, requestOf(text, options));
+    if (options.json === true) printJson(context, answer);
+    else printAnswer(context, answer);
+  });
+}
+
+function requestOf(text: string, options: QueryOptions): QueryRequest {
+  const { filter, vector, mode, limit, select, asOf, atLeast, maxStaleness, halfLife } = options;
+  const consistency = {
+    ...(asOf === undefined ? {} : { asOf }),
+    ...(atLeast === undefined ? {} : { atLeast }),
+    ...(maxStaleness === undefined ? {} : { maxStalenessMs: maxStaleness }),
+  };
+  return {
+    limit,
+    ...(text === '' ? {} : { text }),
+    ...(filter === undefined ? {} : { filter }),
+    ...(vector === undefined ? {} : { vector }),
+    ...(mode === undefined ? {} : { mode }),
+    ...(select === undefined ? {} : { select }),
+    ...(halfLife === undefined ? {} : { recency: { halfLifeMs: halfLife } }),
+    ...(Object.keys(consistency).length === 0 ? {} : { consistency }),
+  };
+}
+
+function printAnswer(context: CliContext, { hits, freshness }: QueryAnswer): void {
+  const rows = hits.map(({ score, tier, ageMs, id, value }, index) => [
+    String(index + 1),
+    score.toFixed(4),
+    tier,
+    duration(ageMs),
+    id,
+    JSON.stringify(value),
+  ]);
+  if (hits.length > 0) printTable(context, ['#', 'SCORE', 'TIER', 'AGE', 'ID', 'VALUE'], rows);
+  printLine(context, `${hits.length === 1 ? '1 hit' : `${hits.length} hits`}; ${freshnessText(freshness)}`);
+}
+
+function freshnessText({ complete, tailRows, newestAgeMs, asOf, skipped }: Freshness): string {
+  const parts = [
+    complete ? 'complete' : 'incomplete',
+    `as of ${asOf}`,
+    `${tailRows} rows of the tail considered`,
+    ...(newestAgeMs === null ? [] : [`newest ${duration(newestAgeMs)} old`]),
+    ...skipped.map(({ leg, reason }) => `${leg}: ${reason}`),
+  ];
+  return parts.join('; ');
+}

@@ -1,0 +1,55 @@
+import { type Command, Option } from 'commander';
+import type { JsonObject } from '../base/index.ts';
+import type { StreamKind, StreamSettings } from '../streams/index.ts';
+import { parseCount, parseFields, parseJsonObject, parseTime } from './arguments.ts';
+
+/** What a command may say about a stream it creates. */
+export interface StreamOptions {
+  kind?: StreamKind;
+  key?: string[];
+  time?: NonNullable<StreamSettings['time']>;
+  embed?: string[];
+  search?: string[];
+  schema?: JsonObject;
+  partitions?: number;
+  history?: string;
+  retention?: string;
+}
+
+export function addStreamOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--kind <kind>',
+        'every record a row, or the newest of each key (default: upsert with --key, else append)',
+      ).choices(['append', 'upsert']),
+    )
+    .option('--key <fields>', 'field(s) that make the key, comma-separated', parseFields)
+    .option('--time <field[:unit]>', 'field of the event time; unit s, ms or us for numbers', parseTime)
+    .option('--embed <fields>', 'fields to search by meaning, comma-separated', parseFields)
+    .option('--search <fields>', 'fields to search by words, comma-separated', parseFields)
+    .option('--schema <json>', 'JSON Schema that every value must match', parseJsonObject)
+    .option('--partitions <count>', 'number of partitions', parseCount)
+    .option('--history <duration>', 'how long superseded versions are kept, such as P7D or forever')
+    .option('--retention <duration>', 'how long records are kept');
+}
+
+export function streamSettings(options: StreamOptions): StreamSettings {
+  const { kind, key, time, embed, search, schema, partitions, history, retention } = options;
+  return {
+    kind: kind ?? (key === undefined ? 'append' : 'upsert'),
+    ...(key === undefined ? {} : { key: key.length === 1 ? key[0] : key }),
+    ...(time === undefined ? {} : { time }),
+    ...(embed === undefined ? {} : { embed: { fields: embed } }),
+    ...(search === undefined ? {} : { search: { fields: search } }),
+    ...(schema === undefined ? {} : { schema }),
+    ...(partitions === undefined ? {} : { partitions }),
+    ...(history === undefined ? {} : { history }),
+    ...(retention === undefined ? {} : { retention }),
+  };
+}
+
+/** Whether the user said anything about how the stream should be. */
+export function saysAnything({ kind, key, time, embed, search, schema, partitions, history, retention }: StreamOptions): boolean {
+  return [kind, key, time, embed, search, schema, partitions, history, retention].some(said => said !== undefined);
+}
