@@ -144,3 +144,8 @@ function wakened(waiting: Set<() => void>, signal?: AbortSignal): Promise<void> 
     signal?.addEventListener('abort', wake);
   });
 }
+
+/** Fails when its first item is asked for. */
+export function failing(error: Error): AsyncIterable<never> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
+}
