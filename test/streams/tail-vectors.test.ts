@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import loadWabt from 'wabt';
+import { seededRandom } from '../../src/base/index.ts';
+import { createDotMemory, plainMemory } from '../../src/streams/tail/dot-kernel.ts';
+import { DOT_KERNEL_CODE } from '../../src/streams/tail/dot-kernel-code.ts';
+import { TopHits } from '../../src/streams/tail/top-hits.ts';
+import { VectorBlock } from '../../src/streams/tail/vector-block.ts';
+
+const random = seededRandom(7);
+
+function randomVector(dimensions: number): Float32Array {
+  return Float32Array.from({ length: dimensions }, () => random.float() - 0.5);
+}
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  let [dot, aa, bb] = [0, 0, 0];
+  for (let at = 0; at < a.length; at++) {
+    dot += a[at] * b[at];
+    aa += a[at] * a[at];
+    bb += b[at] * b[at];
+  }
+  return aa === 0 || bb === 0 ? 0 : dot / Math.sqrt(aa * bb);
+}
+
+describe.each([
+  ['SIMD', createDotMemory],
+  ['plain', plainMemory],
+] as const)('a block of vectors on %s memory', (_, memory) => {
+  test.each([1, 3, 4, 5, 16, 383, 384, 1_536])(
+    'gives the cosine of every row with %i dimensions, also after growing',
+    dimensions => {
+      const rows = dimensions > 1_000 ? 300 : 1_100;
+      const vectors = Array.from({ length: rows }, () => randomVector(dimensions));
+      const block = new VectorBlock(dimensions, memory);
+      const query = randomVector(dimensions);
+      for (const [row, vector] of vectors.entries()) {
+        block.set(row, (out, at) => out.set(vector, at));
+        if (row % 500 === 7) expect(block.dots(query, 0, row + 1)[row]).toBeCloseTo(cosine(query, vector), 6);
+      }
+      for (const [first, end] of [
+        [0, rows],
+        [1, 2],
+        [5, 260],
+        [rows - 1, rows],
+        [3, 3],
+      ]) {
+        const dots = [...block.dots(query, first, end)];
+        expect(dots.length).toBe(end - first);
+        const worst = Math.max(0, ...dots.map((dot, index) => Math.abs(dot - cosine(query, vectors[first + index]))));
+        expect(worst).toBeLessThan(1e-6);
+      }
+    },
+  );
+
+  test('takes what is no direction for the zero vector', () => {
+    const block = new VectorBlock(2, memory);
+    const vectors = [
+      [0, 0],
+      [Number.NaN, 1],
+      [Number.POSITIVE_INFINITY, 1],
+      [1e-30, 0],
+      [3e19, 3e19],
+      [2, 0],
+    ];
+    for (const [row, vector] of vectors.entries()) block.set(row, (out, at) => out.set(vector, at));
+    const diagonal = Math.fround(Math.SQRT1_2);
+    expect([...block.dots(Float32Array.of(5, 0), 0, 6)]).toEqual([0, 0, 0, 1, diagonal, 1]);
+    expect([...block.dots(Float32Array.of(0, 0), 0, 6)]).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
+  test('forgets what a row held before', () => {
+    const block = new VectorBlock(3, memory);
+    block.set(0, (out, at) => out.set([9, 9, 9], at));
+    block.set(0, (out, at) => {
+      out[at + 1] += 2;
+    });
+    expect([...block.dots(Float32Array.of(0, 1, 0), 0, 1)]).toEqual([1]);
+  });
+});
+
+test('the two kinds of memory agree to a millionth', () => {
+  const blocks = [createDotMemory, plainMemory].map(memory => new VectorBlock(384, memory));
+  for (let row = 0; row < 500; row++) {
+    const vector = randomVector(384);
+    for (const block of blocks) block.set(row, (out, at) => out.set(vector, at));
+  }
+  const query = randomVector(384);
+  const [simd, plain] = blocks.map(block => [...block.dots(query, 0, 500)]);
+  expect(Math.max(...simd.map((dot, row) => Math.abs(dot - plain[row])))).toBeLessThan(1e-6);
+});
+
+test('the kernel is built from its source', async () => {
+  const source = await readFile(new URL('../../src/streams/tail/dot-kernel.wat', import.meta.url), 'utf8');
+  const wabt = await loadWabt();
+  const { buffer } = wabt.parseWat('dot-kernel.wat', source, { simd: true }).toBinary({});
+  expect(Buffer.from(buffer).toString('base64')).toBe(DOT_KERNEL_CODE);
+});
+
+describe('the best hits', () => {
+  test('are those that sorting everything gives', () => {
+    const candidate = fc.integer({ min: -5, max: 5 });
+    fc.assert(
+      fc.property(fc.array(candidate, { maxLength: 60 }), fc.nat(12), (goodness, limit) => {
+        const top = new TopHits(limit);
+        const all = goodness.map((good, ordinal) => ({ goodness: good, ordinal }));
+        for (const { goodness: good, ordinal } of all) if (top.wouldEnter(good, ordinal)) top.add(good, ordinal);
+        const sorted = all.toSorted((a, b) => b.goodness - a.goodness || b.ordinal - a.ordinal);
+        expect(top.sorted()).toEqual(sorted.slice(0, limit).map(({ ordinal, goodness: good }) => ({ ordinal, goodness: good })));
+      }),
+    );
+  });
+});
