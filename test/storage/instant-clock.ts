@@ -1,0 +1,17 @@
+import type { Clock } from '../../src/base/index.ts';
+
+/** Time passes only by sleeping, and then at once. */
+export function instantClock(): Clock & { sleptMs: number[] } {
+  const sleptMs: number[] = [];
+  return {
+    sleptMs,
+    nowMs: () => sleptMs.reduce((sum, ms) => sum + ms, 0),
+    sleep: async ms => {
+      sleptMs.push(ms);
+    },
+    after: (_, run) => {
+      run();
+      return { cancel: () => {} };
+    },
+  };
+}
