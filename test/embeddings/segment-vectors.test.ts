@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { SegmentVectors } from '../../src/embeddings/index.ts';
+import { MemoryObjectStore } from '../../src/storage/index.ts';
+
+const MODEL = { provider: 'openai', model: 'm', dimensions: 2 };
+
+function entries(...pairs: [number, number, number][]) {
+  return pairs.map(([seqIndex, x, y]) => ({ seqIndex, vector: Float32Array.of(x, y) }));
+}
+
+describe('SegmentVectors', () => {
+  test('whoever embeds a segment first decides for everyone', async () => {
+    const store = new MemoryObjectStore();
+    const one = new SegmentVectors(store, 'life', MODEL);
+    const two = new SegmentVectors(store, 'life', MODEL);
+    const first = await one.write(7, entries([0, 1, 0], [9, 0, 1]));
+    const second = await two.write(7, entries([0, 0.5, 0.5]));
+    expect(first.vectorOf(9)).toEqual(Float32Array.of(0, 1));
+    expect(second.vectorOf(0)).toEqual(Float32Array.of(1, 0));
+    expect((await two.read(7))!.vectorOf(3)).toBeUndefined();
+    expect(await two.read(8)).toBeNull();
+  });
+
+  test('keeps models and lives apart', async () => {
+    const store = new MemoryObjectStore();
+    await new SegmentVectors(store, 'life', MODEL).write(1, entries([0, 1, 0]));
+    expect(await new SegmentVectors(store, 'life', { ...MODEL, model: 'n' }).read(1)).toBeNull();
+    expect(await new SegmentVectors(store, 'other', MODEL).read(1)).toBeNull();
+  });
+
+  test('serves no damaged vector', async () => {
+    const store = new MemoryObjectStore();
+    const vectors = new SegmentVectors(store, 'life', MODEL);
+    await vectors.write(1, entries([0, 1, 0]));
+    const [{ key }] = await store.list('vectors/');
+    const bytes = Uint8Array.from((await store.get(key))!.bytes);
+    for (const at of [0, 5, 12, bytes.length - 1]) {
+      const damaged = Uint8Array.from(bytes);
+      damaged[at] ^= 1;
+      await store.put(key, damaged);
+      await expect(vectors.read(1)).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
+    }
+  });
+});
