@@ -1,13 +1,11 @@
 export { withCounting } from './decorators/with-counting.ts';
 export { withPrefix } from './decorators/with-prefix.ts';
-export { type RetryOptions, withRetries } from './decorators/with-retries.ts';
+export { withRetries } from './decorators/with-retries.ts';
 export { FileObjectStore } from './file/file-object-store.ts';
-export type { FileLock, FileSystem, OpenFile } from './file-system.ts';
-export { compareKeys } from './keys.ts';
+export type { FileSystem, OpenFile } from './file-system.ts';
 export { MemoryObjectStore } from './memory/memory-object-store.ts';
 export { nodeFileSystem } from './node-file-system.ts';
 export type {
-  ByteRange,
   ListedObject,
   ListOptions,
   ObjectStore,
@@ -18,4 +16,4 @@ export type {
 export { probeConditionalPuts } from './probe.ts';
 export { createS3Store, type S3Settings } from './s3/create-s3-store.ts';
 export { S3ObjectStore } from './s3/s3-object-store.ts';
-export { type DocumentCodec, VersionedDocument } from './versioned-document.ts';
+export { VersionedDocument } from './versioned-document.ts';

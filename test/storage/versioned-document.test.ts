@@ -73,6 +73,27 @@ describe('a versioned document', () => {
     });
   });
 
+  test('a lost reply is settled after a few other writes, and in doubt after so many that they hide it', async () => {
+    for (const [others, expected] of [
+      [10, 11],
+      [20, 'TW_OUTCOME_UNKNOWN'],
+    ]) {
+      const memory = new MemoryObjectStore();
+      const increment = (count: number | null): number => (count ?? 0) + 1;
+      const store: ObjectStore = Object.assign(losingReplies(memory, seededRandom(1), 0), {
+        put: async (...call: Parameters<ObjectStore['put']>) => {
+          await memory.put(...call);
+          for (let times = 0; times < Number(others); times++)
+            await new VersionedDocument<number>(memory, 'counter').update(increment);
+          return { kind: 'unknown', cause: 'lost after' };
+        },
+      });
+      const outcome = await new VersionedDocument<number>(store, 'counter').update(increment).catch(error => error.code);
+      expect(outcome).toBe(typeof expected === 'number' ? 1 : expected);
+      expect((await new VersionedDocument<number>(memory, 'counter').read())?.value).toBe(Number(others) + 1);
+    }
+  });
+
   test('an own codec decides the bytes of the value', async () => {
     const memory = new MemoryObjectStore();
     const codec = {
