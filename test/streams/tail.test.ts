@@ -111,12 +111,13 @@ class Comparison {
 
   #setVectors(limit: number, vectors: number[][]): void {
     const cut = this.#model.cut(this.#trimmed, this.#tail.lastSegment, this.#definition.kind === 'upsert');
-    const { ordinals, texts } = this.#tail.pendingEmbeddings(limit);
+    const { ordinals, seqs, texts } = this.#tail.pendingEmbeddings(limit);
     const pending = cut
       .winners()
       .toReversed()
       .filter(record => noteOf(record.value) !== null && record.vector === null);
     expect(texts).toEqual(pending.slice(0, limit).map(record => noteOf(record.value)));
+    expect(seqs).toEqual(pending.slice(0, limit).map(({ seq }) => seq));
     this.#tail.setVectors(ordinals, Float32Array.from(vectors.slice(0, ordinals.length).flat()));
     pending.slice(0, limit).forEach((record, index) => {
       record.vector = vectors[index];
@@ -135,6 +136,7 @@ class Comparison {
     const even = winners.filter(({ seq }) => seq % 2 === 0);
     expect(snapshot.newest(7, ordinal => seqOf(ordinal) % 2 === 0).map(seqOf)).toEqual(even.slice(0, 7).map(({ seq }) => seq));
     this.#compareKeys(snapshot, cut);
+    this.#compareNewKeys(snapshot, cut);
     this.#compareOffsets(snapshot, cut);
     this.#compareTexts(snapshot, cut);
     this.#compareVectors(snapshot, cut);
@@ -158,6 +160,16 @@ class Comparison {
         .map(key => [key, cut.newestOf(key)!.seq])
         .sort(),
     );
+  }
+
+  #compareNewKeys(snapshot: TailSnapshot, cut: ModelCut): void {
+    const above = cut.records[cut.records.length >> 1]?.segment ?? 0;
+    const found = [...snapshot.shadowingKeys(above)].map(({ ordinal }) => snapshot.record(ordinal).seq);
+    const newest = cut
+      .keys()
+      .map(key => cut.newestOf(key)!)
+      .filter(({ segment }) => segment > above);
+    expect(found).toEqual(newest.map(({ seq }) => seq).sort((a, b) => a - b));
   }
 
   #compareOffsets(snapshot: TailSnapshot, cut: ModelCut): void {
@@ -370,6 +382,29 @@ describe('trimming', () => {
     }
   });
 
+  test('a key whose older records are gone starts anew', () => {
+    const tail = new StreamTail(streamDefinition({ kind: 'upsert' }));
+    const writer = new SegmentWriter();
+    const keyed = (key: string): Written => ({ partition: 0, key, value: key });
+    tail.append(writer.write([keyed('a'), ...Array.from({ length: 8_191 }, (_, n) => keyed(`k${n}`))]));
+    tail.append(writer.write([keyed('b')]));
+    tail.trim(1);
+    tail.append(writer.write([keyed('a')]));
+    const snapshot = tail.snapshot(1);
+    expect([...snapshot.shadowingKeys()].map(({ key }) => Buffer.from(key).toString())).toEqual(['b', 'a']);
+    expect(snapshot.shadows(utf8('k1'))).toBe(false);
+  });
+
+  test('a cut above the newest segment stays above segments that come later', () => {
+    const tail = new StreamTail(streamDefinition({}));
+    const writer = new SegmentWriter();
+    tail.append(writer.write([note(1)]));
+    expect(tail.snapshot(3).recordCount).toBe(0);
+    for (let segment = 2; segment <= 5; segment++) tail.append(writer.write([note(segment)]));
+    expect(tail.snapshot(3).recordCount).toBe(2);
+    expect(tail.snapshot(3, 4).heads).toEqual([3]);
+  });
+
   test('ahead of the log skips what the table already has', () => {
     const tail = new StreamTail(streamDefinition({}));
     const writer = new SegmentWriter();
@@ -382,70 +417,5 @@ describe('trimming', () => {
         .map(({ offset }) => offset),
     ).toEqual([2]);
     expect(tail.snapshot(2).heads).toEqual([2]);
-  });
-});
-
-describe('embedding in place', () => {
-  const definition = streamDefinition({ kind: 'upsert', embed });
-  const record = (key: string, note: string): Written => ({ partition: 0, key, value: { note } });
-
-  test('embeds the oldest pending rows that still win and says how many are left', () => {
-    const tail = new StreamTail(definition);
-    tail.append(
-      new SegmentWriter().write([record('a', 'old'), record('b', 'x'), record('c', 'y'), record('a', 'new'), record('d', '')]),
-    );
-    const seen: string[] = [];
-    const embedInto = (text: string, out: Float32Array, at: number) => {
-      seen.push(text);
-      out[at] += text.length;
-      out[at + 1] += 1;
-    };
-    expect(tail.embedPending(embedInto, 2)).toBe(1);
-    expect(tail.embedPending(embedInto, 0)).toBe(1);
-    expect(tail.embedPending(embedInto)).toBe(0);
-    expect(seen).toEqual(['x', 'y', 'new']);
-    const [nearest] = tail.snapshot(0).searchVector(Float32Array.of(3, 1, 0), 1);
-    expect(tail.snapshot(0).value(nearest.ordinal)).toEqual({ note: 'new' });
-    expect(nearest.score).toBeCloseTo(0, 6);
-  });
-
-  test('a failing provider leaves the row pending and unspoilt', () => {
-    const tail = new StreamTail(definition);
-    tail.append(new SegmentWriter().write([record('a', 'x')]));
-    const failing = (_: string, out: Float32Array, at: number) => {
-      out.fill(9, at, at + DIMENSIONS);
-      throw new Error('provider');
-    };
-    expect(() => tail.embedPending(failing)).toThrow('provider');
-    expect(tail.snapshot(0).missingVectors()).toBe(1);
-    expect(tail.embedPending((_, out, at) => out.set([0, 1, 0], at))).toBe(0);
-    expect(tail.snapshot(0).searchVector(Float32Array.of(0, 1, 0), 1)[0].score).toBeCloseTo(0, 6);
-  });
-
-  test('of equal distances the newest row comes first, and the first vector of a row stays', () => {
-    const tail = new StreamTail(definition);
-    tail.append(new SegmentWriter().write(['a', 'b', 'c', 'd'].map(key => record(key, key))));
-    const { ordinals } = tail.pendingEmbeddings(4);
-    tail.setVectors(ordinals, Float32Array.from([1, 1, 0, 2, 2, 0, 1, 1, 0, 0, 0, 0]));
-    tail.setVectors([ordinals[0]], Float32Array.of(0, 0, 1));
-    const hits = tail.snapshot(0).searchVector(Float32Array.of(1, 1, 0), 4);
-    expect(hits.map(({ ordinal }) => ordinal)).toEqual([ordinals[2], ordinals[1], ordinals[0], ordinals[3]]);
-    expect(hits[3].score).toBe(1);
-  });
-
-  test('vectors of the wrong length are refused, those of trimmed rows ignored', () => {
-    const tail = new StreamTail(definition);
-    tail.append(new SegmentWriter().write([record('a', 'x')]));
-    const snapshot = tail.snapshot(0);
-    const { ordinals } = tail.pendingEmbeddings(1);
-    for (const run of [
-      () => tail.setVectors(ordinals, new Float32Array(2)),
-      () => snapshot.searchVector(new Float32Array(4), 1),
-    ]) {
-      expect(run).toThrow(expect.objectContaining({ code: 'TW_VECTOR_LENGTH' }));
-    }
-    tail.trim(1);
-    tail.setVectors(ordinals, Float32Array.of(1, 0, 0));
-    expect(snapshot.missingVectors()).toBe(1);
   });
 });

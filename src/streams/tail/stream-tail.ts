@@ -1,14 +1,14 @@
-import { type JsonValue, TailwaterError } from '../../base/index.ts';
+import { TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../definition.ts';
 import type { StreamRecord } from '../records.ts';
 import type { Segment, SegmentBatch } from '../segment-types.ts';
-import { analyze } from '../text/analyze.ts';
-import { embedText, searchText } from '../text/record-text.ts';
+import { embedText } from '../text/record-text.ts';
 import { TailChunk } from './chunk.ts';
 import { chunkOf, chunksIn, firstOrdinalAbove, headsBefore, raiseHead, recordsBefore } from './cut.ts';
+import { indexTexts, readValue } from './index-texts.ts';
 import { findKey, KeyGeneration } from './key-index.ts';
 import { CHUNK_ROWS, ROW } from './row-flags.ts';
-import { parsedValue, recordOf, requireLength, TailSnapshot } from './tail-snapshot.ts';
+import { recordOf, requireLength, TailSnapshot } from './tail-snapshot.ts';
 
 /** Where a cut begins, remembered because it changes only when the table moves. */
 interface Beginning {
@@ -100,7 +100,7 @@ export class StreamTail {
       const row = chunk.addRows(batch, segment, index, take);
       this.#records += take;
       raiseHead(this.#heads, batch.partition, baseOffset + index + take - 1);
-      this.#indexTexts(chunk, row, index, take, batch, parsed);
+      indexTexts(this.definition, chunk, parsed);
       if (this.definition.kind === 'upsert') this.#linkKeys(chunk, row, index, take, batch);
       this.#bytes += chunk.bytes - bytesBefore;
       index += take;
@@ -114,26 +114,6 @@ export class StreamTail {
     const chunk = new TailChunk(this.#nextChunk++, this.#records, [...this.#heads], kind);
     this.#chunks.push(chunk);
     return chunk;
-  }
-
-  #indexTexts(
-    chunk: TailChunk,
-    row: number,
-    index: number,
-    count: number,
-    batch: SegmentBatch,
-    parsed: SegmentBatch['parsed'],
-  ): void {
-    const definition = this.definition;
-    if (definition.search === null && definition.embed === null) return;
-    const { bytes, valueStart, valueEnd } = batch.batch;
-    for (let at = 0; at < count; at++) {
-      if ((chunk.flags[row + at] & ROW.tombstone) !== 0) continue;
-      const value = parsed?.[index + at] ?? readValue(bytes.subarray(valueStart[index + at], valueEnd[index + at]));
-      const text = searchText(definition, value);
-      if (text !== null) chunk.addText(row + at, analyze(text));
-      if (embedText(definition, value) !== null) chunk.addEmbeddable(row + at);
-    }
   }
 
   #linkKeys(chunk: TailChunk, row: number, index: number, count: number, { batch }: SegmentBatch): void {
@@ -203,7 +183,7 @@ export class StreamTail {
 
   *#pending(): Iterable<{ chunk: TailChunk; row: number }> {
     for (const chunk of this.#chunks) {
-      if (chunk.live.missing === 0 || chunk.lastSegment <= this.#trimmedThrough) continue;
+      if (chunk.live.missing === 0) continue;
       for (let row = chunk.firstRowAbove(this.#trimmedThrough); row < chunk.count; row++) {
         const pending = (chunk.flags[row] & (ROW.embeddable | ROW.vector)) === ROW.embeddable;
         if (pending && chunk.wins(row, Number.POSITIVE_INFINITY)) yield { chunk, row };
@@ -268,14 +248,5 @@ export class StreamTail {
     const beginning = { afterSegment, ordinal, heads: headsBefore(this.#chunks, ordinal) };
     if (afterSegment <= this.#lastSegment) this.#beginning = beginning;
     return beginning;
-  }
-}
-
-/** A value that is no JSON has neither text nor vector; it stays readable as bytes. */
-function readValue(value: Uint8Array): JsonValue {
-  try {
-    return parsedValue(value);
-  } catch {
-    return null;
   }
 }
