@@ -95,6 +95,7 @@ export class FileJournal implements Journal {
   }
 
   async read(seq: number): Promise<Uint8Array | null> {
+    if (this.#state === 'closed') throw closed();
     const active = this.#active;
     if (seq >= active.index.nextSeq) return null;
     try {
@@ -225,7 +226,7 @@ export class FileJournal implements Journal {
   }
 
   #requireOpen(): void {
-    if (this.#state === 'closed') throw new TailwaterError('TW_CLOSED', { detail: 'The journal is closed.' });
+    if (this.#state === 'closed') throw closed();
     if (this.#state === 'stopped') {
       throw new TailwaterError('TW_SHARD_STOPPED', {
         detail: 'The end of the journal could not be restored after a failed write.',
@@ -233,6 +234,10 @@ export class FileJournal implements Journal {
       });
     }
   }
+}
+
+function closed(): TailwaterError {
+  return new TailwaterError('TW_CLOSED', { detail: 'The journal is closed.' });
 }
 
 function requireNext(seq: number, nextSeq: number, length: number): void {

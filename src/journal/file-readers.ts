@@ -1,3 +1,4 @@
+import { TailwaterError } from '../base/index.ts';
 import type { FileSystem, OpenFile } from '../storage/index.ts';
 
 /** How many files stay open for reading. */
@@ -14,6 +15,7 @@ export class FileReaders {
   readonly #fs: FileSystem;
   readonly #folder: string;
   readonly #readers = new Map<string, Reader>();
+  #closed = false;
 
   constructor(fs: FileSystem, folder: string) {
     this.#fs = fs;
@@ -21,6 +23,7 @@ export class FileReaders {
   }
 
   async use<T>(name: string, task: (file: OpenFile) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new TailwaterError('TW_CLOSED', { detail: 'The journal is closed.' });
     const reader = this.#acquire(name);
     try {
       return await task(await reader.opening);
@@ -42,7 +45,9 @@ export class FileReaders {
     if (reader.users === 0) void closeQuietly(reader);
   }
 
+  /** Reads under way finish; later ones throw TW_CLOSED. */
   close(): void {
+    this.#closed = true;
     for (const name of [...this.#readers.keys()]) this.drop(name);
   }
 
