@@ -1,4 +1,4 @@
-export { Catalog, type CatalogOptions, type StreamChange } from './catalog/catalog.ts';
+export { Catalog, type StreamChange } from './catalog/catalog.ts';
 export { readCatalog } from './catalog/read-catalog.ts';
 export { normaliseSettings } from './catalog/settings.ts';
 export type { EmbedSettings, StreamDefinition, StreamKind, StreamSettings, TimeUnit } from './definition.ts';
@@ -26,5 +26,5 @@ export { embedText, searchText } from './text/record-text.ts';
 export { decodeRecordBatch, recordAt } from './wal/batch-decode.ts';
 export { encodeRecordBatch, encodeRecordBatches, stampBaseOffset } from './wal/batch-encode.ts';
 export { LogReader } from './wal/log-reader.ts';
-export { type ControlReceipt, LogShard, type LogShardOptions } from './wal/log-shard.ts';
+export { LogShard, type LogShardOptions } from './wal/log-shard.ts';
 export { decodeSegment, encodeSegment } from './wal/segment.ts';

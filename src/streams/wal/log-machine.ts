@@ -7,14 +7,11 @@ import { withBatch } from './producers.ts';
 import { readSegmentSummary, type SegmentSummary } from './segment.ts';
 import type { BatchEntry } from './segment-layout.ts';
 
-/** The machine of log shard `shard`. `summarise` may know the summary of bytes that this process has just made. */
-export function logMachine(
-  shard: number,
-  summarise: (bytes: Uint8Array) => SegmentSummary = readSegmentSummary,
-): JournalMachine<LogState> {
+/** The machine of log shard `shard`: of a segment it reads header and footer, never the records. */
+export function logMachine(shard: number): JournalMachine<LogState> {
   return {
     initial: initialLogState,
-    apply: (state, seq, bytes) => applySegment(state, shard, seq, summarise(bytes)),
+    apply: (state, seq, bytes) => applySegment(state, shard, seq, readSegmentSummary(bytes)),
     encodeCheckpoint: state => encodeLogCheckpoint(state, shard),
     decodeCheckpoint: bytes => decodeLogCheckpoint(bytes, shard),
     settled: (state, writerId, writerSequence) => state.writers.settled(writerId, writerSequence),
