@@ -1,6 +1,10 @@
+export { filterToSql } from './columns/filter-sql.ts';
+export { inferSchema } from './columns/infer.ts';
+export { initialSchema } from './columns/table-schema.ts';
 export { type CompactionProgress, type CompactOptions, compactStream } from './compact/compact.ts';
 export { type MaintainOptions, maintainTable } from './compact/maintain.ts';
 export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest } from './compact/settings.ts';
+export { LanceTableStore } from './lance/lance-store.ts';
 export { CompactionQueue, type CompactionQueueOptions } from './queue/compaction-queue.ts';
 export { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger, compactionDue, type TailSize } from './queue/due.ts';
 export type { CompactionRequest } from './queue/job.ts';

@@ -39,8 +39,3 @@ function plainName(path: string): string {
 export function columnSegments(column: TableColumn): string[] {
   return column.literal ? [column.path] : column.path.split('.');
 }
-
-/** Quoted for Lance's SQL dialect. Column names hold no backtick. */
-export function quotedName(name: string): string {
-  return `\`${name}\``;
-}

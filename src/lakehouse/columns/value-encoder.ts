@@ -243,13 +243,22 @@ function userBuilder(type: TableColumn['type'], rows: number): UserBuilder & Col
 /** JSON.rawJSON (ES2026) writes a text as it is; the compiler's library does not know it yet. */
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): JsonValue };
 
-/** The same object as JSON.stringify writes it, or null when the bytes are no JSON object. Infinity stays beyond every double. */
+/**
+ * The same object as JSON.stringify writes it, or null when the bytes are no JSON object. Infinity stays beyond every double. An object
+ * too deep to be written again is only marked: filters treat whatever has an `_extra` as a possible match.
+ */
 function plainText(value: Uint8Array): string | null {
+  let parsed: JsonValue;
   try {
-    const parsed: JsonValue = JSON.parse(fromUtf8(value));
-    return isJsonObject(parsed) ? JSON.stringify(parsed, finite) : null;
+    parsed = JSON.parse(fromUtf8(value));
   } catch {
     return null;
+  }
+  if (!isJsonObject(parsed)) return null;
+  try {
+    return JSON.stringify(parsed, finite);
+  } catch {
+    return '{"":null}';
   }
 }
 

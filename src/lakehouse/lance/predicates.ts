@@ -1,0 +1,15 @@
+import { keyText } from '../columns/encode-rows.ts';
+import { textLiteral } from '../columns/sql.ts';
+
+/** A superset of the rows with these keys: keys that are not UTF-8 may share their text with another key. */
+export function keysPredicate(keys: readonly Uint8Array[]): string {
+  return `_key_text IN (${keys.map(key => textLiteral(keyText(key))).join(',')})`;
+}
+
+export function seqsPredicate(seqs: readonly number[]): string {
+  return `_seq IN (${seqs.join(',')})`;
+}
+
+export function offsetsPredicate(partition: number, first: number, last: number): string {
+  return `_partition = ${partition} AND _offset >= ${first} AND _offset <= ${last}`;
+}
