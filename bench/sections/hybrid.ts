@@ -106,7 +106,7 @@ function figuresOf(bare: Float64Array, idle: Float64Array, busy: Float64Array): 
       unit: 'x',
       goal: { atMost: 3 },
       beside: { name: 'p99 while compacting', value: busyP99, unit: 'ms' },
-      note: 'compaction in a child process of low priority, LANCE_CPU_THREADS=1 LANCE_IO_THREADS=1 TOKIO_WORKER_THREADS=1',
+      note: 'compaction in a child process of low priority, LANCE_CPU_THREADS=1 TOKIO_WORKER_THREADS=1',
     },
   ];
 }

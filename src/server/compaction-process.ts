@@ -65,15 +65,8 @@ export class CompactionProcess implements CompactionRunner {
     if (this.#child) return this.#child;
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const path = fileURLToPath(new URL(`./compaction.worker.${extension}`, import.meta.url));
-    const threads = String(this.#threads);
     const child = fork(path, [this.#dataDir], {
-      env: {
-        ...process.env,
-        LANCE_CPU_THREADS: threads,
-        LANCE_IO_THREADS: threads,
-        TOKIO_WORKER_THREADS: threads,
-        RAYON_NUM_THREADS: threads,
-      },
+      env: { ...process.env, ...threadCaps(this.#threads) },
       serialization: 'advanced',
       execArgv: ['--disable-warning=ExperimentalWarning'],
     });
@@ -109,6 +102,12 @@ export class CompactionProcess implements CompactionRunner {
     if (error) waiting?.reject(error);
     else waiting?.resolve();
   }
+}
+
+/** LANCE_IO_THREADS is left alone: with one of them LanceDB waits for itself for ever. */
+function threadCaps(threads: number): Record<string, string> {
+  const count = String(threads);
+  return { LANCE_CPU_THREADS: count, TOKIO_WORKER_THREADS: count, RAYON_NUM_THREADS: count };
 }
 
 function lowerPriority(pid: number): void {

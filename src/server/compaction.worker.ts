@@ -1,4 +1,5 @@
 import { asTailwaterError, silentLogger, systemClock, systemRandom } from '../base/index.ts';
+import type { CompactionContext } from '../lakehouse/index.ts';
 import { Embedders } from '../snapshot/index.ts';
 import { LogReader } from '../streams/index.ts';
 import type { CompactionJob, CompactionMessage } from './compaction-protocol.ts';
@@ -6,10 +7,10 @@ import { joinDataFolder } from './data-folder.ts';
 import { runCompaction } from './run-compaction.ts';
 
 /** The compaction process of a node: takes jobs over IPC, one after another, and ends when the node does. */
-async function main(dataDir: string): Promise<void> {
+async function open(dataDir: string): Promise<CompactionContext> {
   const folder = await joinDataFolder(dataDir, systemRandom);
   const embedders = new Embedders({ store: folder.store, clock: systemClock, random: systemRandom, secrets: {} });
-  const context = {
+  return {
     store: folder.store,
     tables: folder.tables,
     log: new LogReader(folder.journal),
@@ -18,21 +19,15 @@ async function main(dataDir: string): Promise<void> {
     logger: silentLogger,
     vectorsFor: embedders.vectorsFor.bind(embedders),
   };
-  let turn: Promise<void> = Promise.resolve();
-  process.on('message', (job: CompactionJob) => {
-    turn = turn.then(() => runJob(job));
-  });
-  process.on('disconnect', () => process.exit(0));
-  send({ kind: 'ready' });
+}
 
-  async function runJob(job: CompactionJob): Promise<void> {
-    const { incarnation } = job.definition;
-    try {
-      await runCompaction(context, job, () => send({ kind: 'advanced', incarnation }));
-      send({ kind: 'done', id: job.id });
-    } catch (error) {
-      send({ kind: 'failed', id: job.id, problem: asTailwaterError(error).toProblem() });
-    }
+async function runJob(context: CompactionContext, job: CompactionJob): Promise<void> {
+  const { incarnation } = job.definition;
+  try {
+    await runCompaction(context, job, () => send({ kind: 'advanced', incarnation }));
+    send({ kind: 'done', id: job.id });
+  } catch (error) {
+    send({ kind: 'failed', id: job.id, problem: asTailwaterError(error).toProblem() });
   }
 }
 
@@ -40,4 +35,10 @@ function send(message: CompactionMessage): void {
   process.send?.(message);
 }
 
-await main(process.argv[2]);
+/** The compaction process of a node: takes jobs over IPC, one after another, and ends when the node does. */
+const context = open(process.argv[2]);
+let turn: Promise<void> = Promise.resolve();
+process.on('message', (job: CompactionJob) => {
+  turn = turn.then(async () => runJob(await context, job));
+});
+process.on('disconnect', () => process.exit(0));
