@@ -21,7 +21,7 @@ export {
 export { StreamTail } from './tail/stream-tail.ts';
 export type { TailHit, TailSnapshot } from './tail/tail-snapshot.ts';
 export { analyze, LANCE_TEXT_INDEX } from './text/analyze.ts';
-export { BM25_DEFAULTS, Bm25, type Bm25Parameters, type CorpusStatistics } from './text/bm25.ts';
+export { BM25_DEFAULTS, Bm25, type CorpusStatistics } from './text/bm25.ts';
 export { embedText, searchText } from './text/record-text.ts';
 export { decodeRecordBatch, recordAt } from './wal/batch-decode.ts';
 export { encodeRecordBatch, encodeRecordBatches, stampBaseOffset } from './wal/batch-encode.ts';
