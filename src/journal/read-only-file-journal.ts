@@ -1,9 +1,9 @@
-import { TailwaterError } from '../base/index.ts';
+import { isTailwaterError, TailwaterError } from '../base/index.ts';
 import type { FileSystem } from '../storage/index.ts';
-import { FileIndex } from './file-index.ts';
+import { FileIndex, holdsLaterFrame } from './file-index.ts';
 import { FolderDocuments } from './folder-documents.ts';
 import type { Checkpoint, CreateOutcome, Journal } from './journal.ts';
-import { fileErrorCode, storageError } from './journal-errors.ts';
+import { damaged, fileErrorCode, storageError } from './journal-errors.ts';
 import { LogFiles, listLogFiles, logFileName } from './log-files.ts';
 import { Serial } from './serial.ts';
 
@@ -35,17 +35,14 @@ export class ReadOnlyFileJournal implements Journal {
 
   read(seq: number): Promise<Uint8Array | null> {
     return this.#looking.run(async () => {
-      for (let look = 0; look < MAX_LOOKS; look++) {
+      for (let look = 1; ; look++) {
         try {
           return await this.#find(seq);
         } catch (error) {
-          if (fileErrorCode(error) !== 'ENOENT') throw storageError(error, `Cannot read entry ${seq}`);
-          await this.#list();
+          if (look === MAX_LOOKS) throw storageError(error, `Entry ${seq} was not read: the files of the journal keep changing`);
+          await this.#lookAgain(seq, error);
         }
       }
-      throw new TailwaterError('TW_STORAGE_UNAVAILABLE', {
-        detail: `The files of the journal keep changing; entry ${seq} was not read.`,
-      });
     });
   }
 
@@ -96,16 +93,32 @@ export class ReadOnlyFileJournal implements Journal {
     await this.#extend();
   }
 
+  /** Prepares another look where the owner's work explains the error; throws it where nothing does. */
+  async #lookAgain(seq: number, error: unknown): Promise<void> {
+    if (fileErrorCode(error) === 'ENOENT') return this.#list();
+    // Only the very last frame may have been cut back by its owner since it was indexed.
+    if (isTailwaterError(error, 'TW_DATA_DAMAGED') && this.#last !== null && seq === this.#last.nextSeq - 1)
+      return this.#last.rewind();
+    throw storageError(error, `Cannot read entry ${seq}`);
+  }
+
   async #extend(): Promise<void> {
     const last = this.#last;
     if (last === null) return;
     await this.#files.readers.use(last.name, async file => {
       const before = last.end;
       await last.extend(file);
-      if (last.end !== before || (await file.size()) === before) return;
+      const size = await file.size();
+      if (last.end !== before || size === before) return;
       // The owner may have cut its last frame back after a failed sync, and written another in its place.
       last.rewind();
       await last.extend(file);
+      const end = last.end;
+      if (!holdsLaterFrame(await file.read(end, Math.max(0, size - end)), last)) return;
+      // What follows was written after the broken frame was acknowledged, unless that has only now become whole.
+      await last.extend(file);
+      if (last.end === end)
+        throw damaged(`Entry ${last.nextSeq} at byte ${end} of ${last.name} is damaged.`, { file: last.name });
     });
   }
 

@@ -64,7 +64,8 @@ describe('SimFileSystem', () => {
           fs.fault = ({ call }) => (call === 'datasync' ? { code: 'EIO' } : null);
           await expect(file.datasync()).rejects.toMatchObject({ code: 'EIO' });
           fs.fault = () => null;
-          await file.datasync();
+          await expect(file.datasync()).rejects.toMatchObject({ code: 'EIO' });
+          await (await fs.open('/data/a', 'write')).datasync();
         }),
       );
     }

@@ -158,14 +158,19 @@ export class SimFileSystem implements FileSystem {
       await this.#turn();
       this.#change({ call, path }, effect, onFault);
     };
+    // What a descriptor says after a failed sync proves nothing: it fails for ever, so that nobody relies on it.
+    let syncFailed = false;
+    const sync = (): void => {
+      if (syncFailed) throw failure('EIO', `${path} (synced again on a descriptor whose sync had failed)`);
+      inode.sync();
+    };
+    const failSync = (): void => {
+      syncFailed = true;
+      inode.failSync();
+    };
     return {
       write: (bytes, position) => change('write', () => this.#write(path, inode, bytes, position)),
-      datasync: () =>
-        change(
-          'datasync',
-          () => inode.sync(),
-          () => inode.failSync(),
-        ),
+      datasync: () => change('datasync', sync, failSync),
       truncate: size => change('truncate', () => inode.apply({ kind: 'truncate', size })),
       read: async (position, length) => {
         await this.#turn();
