@@ -5,6 +5,7 @@ export { type CompactionProgress, type CompactOptions, compactStream } from './c
 export { type MaintainOptions, maintainTable } from './compact/maintain.ts';
 export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest } from './compact/settings.ts';
 export { LanceTableStore } from './lance/lance-store.ts';
+export { MemoryTableStore } from './model/memory-store.ts';
 export { CompactionQueue, type CompactionQueueOptions } from './queue/compaction-queue.ts';
 export { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger, compactionDue, type TailSize } from './queue/due.ts';
 export type { CompactionRequest } from './queue/job.ts';

@@ -53,13 +53,16 @@ export interface TableStaging {
   optimize(options: { textIndex: boolean; vectorIndex: boolean; compactFragments: boolean }): Promise<void>;
   /**
    * Opens the staged versions on a second handle and returns what they hold; `oldRows` counts rows at or below the given watermark.
-   * The compactor compares this to its plan before it commits.
+   * The compactor compares this to its plan before it commits. With `hashed: 'new'` the hashes may leave out what is at or below the
+   * watermark, so that the cost does not grow with the table; the counts are always of everything. Default 'all'.
    */
-  verify(oldWatermark: readonly number[]): Promise<StagedFacts>;
+  verify(oldWatermark: readonly number[], options?: { hashed: 'all' | 'new' }): Promise<StagedFacts>;
 }
 
 export interface StagedFacts {
   versions: TableVersions;
+  /** What the hashes cover: every row, or those above the watermark only; then `oldRowsHash` is that of nothing. */
+  hashed: 'all' | 'new';
   rowCount: number;
   rowsHash: string;
   oldRowCount: number;

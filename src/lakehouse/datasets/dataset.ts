@@ -33,8 +33,8 @@ export interface Dataset {
   optimize(): Promise<void>;
   countRows(): Promise<number>;
   countRaw(): Promise<number>;
-  /** Partition and offset of every row, in batches. */
-  positions(): AsyncIterable<PositionBatch>;
+  /** Partition and offset of every row, in batches; with a watermark, only of rows above it. */
+  positions(above: readonly number[] | null): AsyncIterable<PositionBatch>;
 }
 
 /** `key`: finds rows by key; `text`: full text; `vector`: nearest neighbours. */

@@ -5,6 +5,7 @@ import type { TableRow, TableSchema } from '../table-types.ts';
 import { batchesOf } from './batches.ts';
 import type { Dataset, Datasets, IndexKind } from './dataset.ts';
 import { GuardedDataset } from './guarded-dataset.ts';
+import { keyName } from './key-name.ts';
 
 /** Keys or seqs in one predicate: longer lists cost more to plan than a second query. */
 const LIST_LENGTH = 5_000;
@@ -112,12 +113,14 @@ export class DatasetStaging implements TableStaging {
     if (options.compactFragments) await this.#changes?.freeStep(each => each.optimize());
   }
 
-  async verify(oldWatermark: readonly number[]): Promise<StagedFacts> {
+  async verify(oldWatermark: readonly number[], options: { hashed: 'all' | 'new' } = { hashed: 'all' }): Promise<StagedFacts> {
+    const { hashed } = options;
     const rowsDataset = await this.#rows.reopened();
-    const rows = await countPositions(rowsDataset, oldWatermark);
-    const changes = this.#changes === null ? EMPTY : await countPositions(await this.#changes.reopened(), []);
+    const rows = await positionFacts(rowsDataset, oldWatermark, hashed);
+    const changes = this.#changes === null ? EMPTY : await positionFacts(await this.#changes.reopened(), oldWatermark, hashed);
     return {
       versions: { rows: this.#rows.version, changes: this.#changes?.version ?? null },
+      hashed,
       rowCount: rows.count,
       rowsHash: rows.hash,
       oldRowCount: rows.oldCount,
@@ -157,25 +160,20 @@ interface PositionFacts {
 const NO_HASH = new AdditiveHash().toString();
 const EMPTY: PositionFacts = { count: 0, hash: NO_HASH, oldCount: 0, oldHash: NO_HASH };
 
-async function countPositions(dataset: Dataset, oldWatermark: readonly number[]): Promise<PositionFacts> {
+async function positionFacts(dataset: Dataset, oldWatermark: readonly number[], hashed: 'all' | 'new'): Promise<PositionFacts> {
   const old = new AdditiveHash();
-  const fresh = new AdditiveHash();
-  let count = 0;
-  let oldCount = 0;
-  for await (const batch of dataset.positions()) {
+  const all = new AdditiveHash();
+  let newCount = 0;
+  for await (const batch of dataset.positions(hashed === 'all' ? null : oldWatermark)) {
     for (let at = 0; at < batch.count; at++) {
       const partition = batch.partition(at);
       const offset = batch.offset(at);
       const isOld = offset <= (oldWatermark[partition] ?? -1);
-      if (isOld) oldCount++;
-      (isOld ? old : fresh).add(partition, offset);
+      if (!isOld) newCount++;
+      (isOld ? old : all).add(partition, offset);
     }
-    count += batch.count;
   }
-  fresh.addHash(old);
-  return { count, hash: fresh.toString(), oldCount, oldHash: old.toString() };
-}
-
-function keyName(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+  all.addHash(old);
+  const count = await dataset.countRows();
+  return { count, hash: all.toString(), oldCount: count - newCount, oldHash: old.toString() };
 }

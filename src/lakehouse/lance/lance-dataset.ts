@@ -8,9 +8,10 @@ import { encodeChanges, encodeRows } from '../columns/encode-rows.ts';
 import { quotedName } from '../columns/sql.ts';
 import { decodePlan } from '../columns/value-decoder.ts';
 import type { Dataset, IndexKind, PositionBatch } from '../datasets/dataset.ts';
+import { keyName } from '../datasets/key-name.ts';
 import type { ChangedRow, TableRows } from '../table-store.ts';
 import type { TableColumn, TableRow, TableSchema } from '../table-types.ts';
-import { keysPredicate, seqsPredicate } from './predicates.ts';
+import { abovePredicate, keysPredicate, seqsPredicate } from './predicates.ts';
 import { createIndex, historyExpired, indexKind, isMissingVersion } from './session.ts';
 
 const WIDENING = '_widening';
@@ -108,8 +109,10 @@ export class LanceDataset implements Dataset {
     return this.#table.countRows('_raw IS NOT NULL');
   }
 
-  async *positions(): AsyncGenerator<PositionBatch> {
-    for await (const batch of this.#table.query().select(['_partition', '_offset'])) {
+  async *positions(above: readonly number[] | null): AsyncGenerator<PositionBatch> {
+    const query = this.#table.query().select(['_partition', '_offset']);
+    if (above !== null) query.where(abovePredicate(above));
+    for await (const batch of query) {
       const partitions = new NumberReader(columnData(batch, '_partition'));
       const offsets = new Int64Reader(columnData(batch, '_offset'));
       yield { count: batch.numRows, partition: at => partitions.number(at), offset: at => offsets.number(at) };
@@ -135,8 +138,4 @@ export async function rowsByKeys(table: Table, schema: TableSchema, keys: readon
     }
   }
   return rows;
-}
-
-function keyName(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }

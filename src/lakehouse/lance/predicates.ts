@@ -13,3 +13,9 @@ export function seqsPredicate(seqs: readonly number[]): string {
 export function offsetsPredicate(partition: number, first: number, last: number): string {
   return `_partition = ${partition} AND _offset >= ${first} AND _offset <= ${last}`;
 }
+
+/** Rows above a watermark; partitions beyond it are above it whole. */
+export function abovePredicate(watermark: readonly number[]): string {
+  const parts = watermark.map((offset, partition) => `(_partition = ${partition} AND _offset > ${offset})`);
+  return [...parts, `_partition >= ${watermark.length}`].join(' OR ');
+}

@@ -5,6 +5,7 @@ import type { Table } from '@lancedb/lancedb';
  * `optimize`, which adds versions of its own: staging steps back from those, since it always starts from a named version.
  */
 export async function pruneDataset(table: Table, keep: readonly number[]): Promise<void> {
+  if (keep.length === 0) return;
   const oldest = Math.min(...keep);
   const versions = await table.listVersions();
   if (!versions.some(each => each.version < oldest)) return;

@@ -1,0 +1,86 @@
+import { analyze, BM25_DEFAULTS, Bm25 } from '../../streams/index.ts';
+import { cosineDistance } from '../datasets/distance.ts';
+import { readOffsets } from '../datasets/offsets.ts';
+import type { TableVersion } from '../table-store.ts';
+import type { TableCandidate, TableRow, TableSchema } from '../table-types.ts';
+import { type Content, rowsOfKeys, type StoredRow } from './memory-dataset.ts';
+import { rowsWhere } from './row-values.ts';
+
+const SCAN_BATCH_ROWS = 1_000;
+
+/** One immutable version of the model: everything by full scan. */
+export class MemoryVersion implements TableVersion {
+  readonly #schema: TableSchema;
+  readonly #rows: Content;
+  readonly #changes: Content | null;
+  readonly #terms = new WeakMap<StoredRow, string[]>();
+
+  constructor(schema: TableSchema, rows: Content, changes: Content | null) {
+    this.#schema = schema;
+    this.#rows = rows;
+    this.#changes = changes;
+  }
+
+  async byKeys(keys: readonly Uint8Array[]): Promise<TableRow[]> {
+    return rowsOfKeys(this.#rows, keys);
+  }
+
+  async searchText(query: string, limit: number, where: string | null): Promise<TableCandidate[]> {
+    const terms = [...new Set(analyze(query))];
+    const documents = this.#rows.rows.filter(stored => stored.text !== null);
+    const bm25 = this.#bm25(documents, terms);
+    const found = rowsWhere(this.#schema, documents, where).map(stored => ({ stored, score: this.#score(stored, terms, bm25) }));
+    return found
+      .filter(({ score }) => score > 0)
+      .sort((a, b) => b.score - a.score || b.stored.row.seq - a.stored.row.seq)
+      .slice(0, limit)
+      .map(({ stored }) => ({ ...stored.row, text: stored.text! }));
+  }
+
+  async searchVector(vector: Float32Array, limit: number, where: string | null): Promise<TableCandidate[]> {
+    const embedded = this.#rows.rows.filter(stored => stored.vector !== null);
+    return rowsWhere(this.#schema, embedded, where)
+      .map(({ row, vector: own }) => ({ ...row, distance: cosineDistance(vector, own!) }))
+      .sort((a, b) => a.distance - b.distance || b.seq - a.seq)
+      .slice(0, limit);
+  }
+
+  async byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]> {
+    const all = [...this.#rows.rows, ...(this.#changes?.rows ?? [])].map(({ row }) => row);
+    return readOffsets(first, last, limit, async (from, through) =>
+      all.filter(row => row.partition === partition && row.offset >= from && row.offset <= through),
+    );
+  }
+
+  async *scan(options: { where?: string | null; batchRows?: number }): AsyncGenerator<TableRow[]> {
+    const rows = rowsWhere(this.#schema, this.#rows.rows, options.where).map(({ row }) => row);
+    const size = options.batchRows ?? SCAN_BATCH_ROWS;
+    for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size);
+  }
+
+  async countRows(where?: string | null): Promise<number> {
+    return rowsWhere(this.#schema, this.#rows.rows, where).length;
+  }
+
+  #bm25(documents: readonly StoredRow[], terms: readonly string[]): Bm25 {
+    const frequencies = terms.map(term => documents.filter(stored => this.#termsOf(stored).includes(term)).length);
+    const tokens = documents.reduce((sum, stored) => sum + this.#termsOf(stored).length, 0);
+    return new Bm25({ documents: documents.length, tokens, frequencies }, BM25_DEFAULTS);
+  }
+
+  #score(stored: StoredRow, terms: readonly string[], bm25: Bm25): number {
+    const own = this.#termsOf(stored);
+    return bm25.score(
+      terms.map(term => own.filter(each => each === term).length),
+      own.length,
+    );
+  }
+
+  #termsOf(stored: StoredRow): string[] {
+    const known = this.#terms.get(stored);
+    if (known !== undefined) return known;
+    const terms = analyze(stored.text ?? '');
+    this.#terms.set(stored, terms);
+    return terms;
+  }
+}
