@@ -40,7 +40,8 @@ async function connect(options: CommonOptions, create: boolean): Promise<Connect
     return { api: client, reader: client };
   }
   if (!create) requireFolder(options.data);
-  const tailwater = await Tailwater.open({ dataDir: options.data });
+  // One command alone has no searches to protect from a compaction, so it needs no process for it.
+  const tailwater = await Tailwater.open({ dataDir: options.data, compactionHost: 'inline' });
   return { api: tailwater, reader: exactReader(tailwater) };
 }
 

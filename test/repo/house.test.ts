@@ -53,19 +53,33 @@ describe('house rules', () => {
   });
 
   test('every source folder has tests', () => {
-    const folders = new Set(sources.map(file => file.split('/')).filter(parts => parts.length > 2).map(parts => parts[1]));
-    const tested = new Set(filesOrNone('test').filter(file => file.endsWith('.test.ts')).map(file => file.split('/')[1]));
+    const folders = new Set(
+      sources
+        .map(file => file.split('/'))
+        .filter(parts => parts.length > 2)
+        .map(parts => parts[1]),
+    );
+    const tested = new Set(
+      filesOrNone('test')
+        .filter(file => file.endsWith('.test.ts'))
+        .map(file => file.split('/')[1]),
+    );
     expect([...folders].filter(folder => !tested.has(folder))).toEqual([]);
   });
 
   test('every error kind is used', () => {
     const kinds = [...textOf('src/base/error-kinds.ts').matchAll(/^ {2}(TW_[A-Z_]+):/gm)].map(match => match[1]);
-    const text = sources.filter(file => file !== 'src/base/error-kinds.ts').map(textOf).join('\n');
+    const text = sources
+      .filter(file => file !== 'src/base/error-kinds.ts')
+      .map(textOf)
+      .join('\n');
     expect(kinds.filter(kind => !text.includes(`'${kind}'`))).toEqual([]);
   });
 
   test('nothing tracked names a place of one machine', () => {
-    const tracked = execFileSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' }).split('\n').filter(path => path !== '');
+    const tracked = execFileSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' })
+      .split('\n')
+      .filter(path => path !== '');
     const texts = tracked.filter(path => /\.(ts|js|json|md|sh|wat)$|^\.ci\//.test(path) && path !== 'package-lock.json');
     const places = new RegExp(['work', 'root', 'farm'].map(name => `(^|[\\s'"\`=(])/${name}/`).join('|'));
     expect(linesThatMatch(texts, places)).toEqual([]);

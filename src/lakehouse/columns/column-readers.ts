@@ -98,21 +98,6 @@ export class BoolReader extends ColumnReader {
   }
 }
 
-export class VectorReader extends ColumnReader {
-  readonly values: Float32Array;
-  readonly dimensions: number;
-
-  constructor(data: ArrowData, dimensions: number) {
-    super(data);
-    this.values = data.children[0].values;
-    this.dimensions = dimensions;
-  }
-
-  vector(row: number): Float32Array {
-    return this.values.subarray(row * this.dimensions, (row + 1) * this.dimensions);
-  }
-}
-
 /** The data of a column; a missing one means that the dataset is not what the table state says. */
 export function columnData(batch: ArrowBatch, name: string): ArrowData {
   const vector = batch.getChild(name);

@@ -29,8 +29,10 @@ export interface Dataset {
   /** Creates an index over what is there; refreshing is `optimize`'s. One new version. */
   createIndex(index: IndexKind): Promise<void>;
   indexes(): Promise<Set<IndexKind>>;
-  /** Merges small fragments, folds new rows into the indexes: any number of new versions. Prunes nothing. */
+  /** Merges small fragments, folds new rows into the indexes, in however many new versions. Prunes nothing. */
   optimize(): Promise<void>;
+  /** Of the user's columns, and perhaps of others that every dataset has. */
+  columnNames(): Promise<string[]>;
   countRows(): Promise<number>;
   countRaw(): Promise<number>;
   /** Partition and offset of every row, in batches; with a watermark, only of rows above it. */

@@ -1,11 +1,11 @@
-import { TailwaterError } from '../../base/index.ts';
+import { asTailwaterError, isTailwaterError, TailwaterError } from '../../base/index.ts';
 import type { DatasetKind } from '../columns/arrow-schema.ts';
 import type { TableSchema } from '../table-types.ts';
 import type { Dataset, Datasets } from './dataset.ts';
 
 /**
  * A dataset on its way from a base version to a staged one. Begins at the first change, so that untouched datasets keep their version.
- * Every step must lead from the previous version to exactly the next: any other number means that somebody else wrote (C2).
+ * Every step must lead from the previous version to exactly the next; another number means that somebody else wrote (C2).
  */
 export class GuardedDataset {
   readonly #datasets: Datasets;
@@ -41,15 +41,26 @@ export class GuardedDataset {
   /** Runs one step that makes exactly one version. */
   async step(run: (dataset: Dataset) => Promise<void>): Promise<void> {
     const dataset = await this.dataset();
-    await run(dataset);
+    await this.#attempt(() => run(dataset));
     await this.#expect(dataset, this.#version + 1);
   }
 
   /** Runs a step that makes an unknown number of versions: only the verification can tell whether somebody slipped in. */
   async freeStep(run: (dataset: Dataset) => Promise<void>): Promise<void> {
     const dataset = await this.dataset();
-    await run(dataset);
+    await this.#attempt(() => run(dataset));
     this.#version = await dataset.version();
+  }
+
+  /** What the engine refuses of a change, a racing job may have caused: nothing is committed, and the compactor plans again. */
+  async #attempt(run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      if (isTailwaterError(error) && error.code !== 'TW_INTERNAL') throw error;
+      const detail = `A change of the ${this.#kind} was refused: ${asTailwaterError(error).message}`;
+      throw new TailwaterError('TW_COMPACTION_FAILED', { detail, cause: error });
+    }
   }
 
   /** A second handle on the staged version. */

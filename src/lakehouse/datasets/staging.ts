@@ -1,5 +1,6 @@
 import { AdditiveHash, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
+import { arrowSchema, type DatasetKind } from '../columns/arrow-schema.ts';
 import type { ChangedRow, StagedFacts, TableRows, TableStaging, TableVersions } from '../table-store.ts';
 import type { TableRow, TableSchema } from '../table-types.ts';
 import { batchesOf } from './batches.ts';
@@ -116,8 +117,11 @@ export class DatasetStaging implements TableStaging {
   async verify(oldWatermark: readonly number[], options: { hashed: 'all' | 'new' } = { hashed: 'all' }): Promise<StagedFacts> {
     const { hashed } = options;
     const rowsDataset = await this.#rows.reopened();
+    const changesDataset = (await this.#changes?.reopened()) ?? null;
+    await this.#expectColumns('rows', rowsDataset);
+    if (changesDataset !== null) await this.#expectColumns('changes', changesDataset);
     const rows = await positionFacts(rowsDataset, oldWatermark, hashed);
-    const changes = this.#changes === null ? EMPTY : await positionFacts(await this.#changes.reopened(), oldWatermark, hashed);
+    const changes = changesDataset === null ? EMPTY : await positionFacts(changesDataset, oldWatermark, hashed);
     return {
       versions: { rows: this.#rows.version, changes: this.#changes?.version ?? null },
       hashed,
@@ -129,6 +133,16 @@ export class DatasetStaging implements TableStaging {
       changesHash: changes.hash,
       rawCount: await rowsDataset.countRaw(),
     };
+  }
+
+  /** Columns of a racing job may slip in without changing a row; the next job could then not add them. */
+  async #expectColumns(kind: DatasetKind, dataset: Dataset): Promise<void> {
+    const own = new Set(arrowSchema(this.#schema, kind).fields.map(field => field.name));
+    const foreign = (await dataset.columnNames()).filter(name => !own.has(name));
+    if (foreign.length === 0) return;
+    throw new TailwaterError('TW_COMPACTION_FAILED', {
+      detail: `Another job added the columns ${foreign.join(', ')} meanwhile.`,
+    });
   }
 
   async #create(): Promise<void> {

@@ -52,6 +52,10 @@ export class LanceDataset implements Dataset {
     return this.#add(encodeChanges(schema, changes, start, end));
   }
 
+  async columnNames(): Promise<string[]> {
+    return (await this.#table.schema()).fields.map(field => field.name);
+  }
+
   async addColumns(columns: readonly TableColumn[]): Promise<void> {
     await this.#table.addColumns(new arrow.Schema(columns.map(userField)));
   }

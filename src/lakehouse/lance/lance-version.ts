@@ -1,10 +1,9 @@
 import { MatchQuery, type Table } from '@lancedb/lancedb';
-import type { ArrowBatch } from '../columns/arrow.ts';
+import type { ArrowBatch, ArrowTable } from '../columns/arrow.ts';
 import { recordColumns } from '../columns/arrow-schema.ts';
-import { BytesReader, columnData, VectorReader } from '../columns/column-readers.ts';
+import { BytesReader, columnData, NumberReader } from '../columns/column-readers.ts';
 import { decodeRows, RowDecoder } from '../columns/decode-rows.ts';
 import { type DecodePlan, decodePlan } from '../columns/value-decoder.ts';
-import { cosineDistance } from '../datasets/distance.ts';
 import { readOffsets } from '../datasets/offsets.ts';
 import type { TableVersion } from '../table-store.ts';
 import type { TableCandidate, TableRow, TableSchema } from '../table-types.ts';
@@ -12,6 +11,9 @@ import { rowsByKeys } from './lance-dataset.ts';
 import { offsetsPredicate } from './predicates.ts';
 
 const SCAN_BATCH_ROWS = 8_192;
+
+/** Partitions of a vector index that a search visits. Ignored without an index. */
+const VECTOR_PROBES = 32;
 
 /** One immutable version of a table, read through LanceDB. */
 export class LanceVersion implements TableVersion {
@@ -38,22 +40,20 @@ export class LanceVersion implements TableVersion {
     if (!this.#schema.text || limit <= 0) return [];
     let search = this.#rows.query().fullTextSearch(new MatchQuery(query, '_text'));
     if (where !== null) search = search.where(where);
-    const found = await search
-      .select([...this.#columns, '_text', '_score'])
-      .limit(limit)
-      .toArrow();
-    return found.batches.flatMap(batch => this.#textCandidates(batch));
+    const found = await search.select(['_rowid', '_score']).withRowId().limit(limit).toArrow();
+    return this.#take(rowIds(found, '_score'), [...this.#columns, '_text'], batch => {
+      const texts = new BytesReader(columnData(batch, '_text'));
+      return (row, at) => ({ ...row, text: texts.text(at) ?? '' });
+    });
   }
 
   async searchVector(vector: Float32Array, limit: number, where: string | null): Promise<TableCandidate[]> {
     if (this.#schema.dimensions === null || limit <= 0) return [];
-    let search = this.#rows.query().nearestTo(vector).column('_embedding').distanceType('cosine');
+    let search = this.#rows.query().nearestTo(vector).column('_embedding').distanceType('cosine').nprobes(VECTOR_PROBES);
     if (where !== null) search = search.where(where);
-    const found = await search
-      .select([...this.#columns, '_embedding', '_distance'])
-      .limit(limit)
-      .toArrow();
-    const candidates = found.batches.flatMap(batch => this.#vectorCandidates(batch, vector));
+    const found = await search.select(['_rowid', '_distance']).withRowId().limit(limit).toArrow();
+    const nearest = rowIds(found, '_distance');
+    const candidates = await this.#take(nearest, this.#columns, () => (row, _at, id) => ({ ...row, distance: nearest.get(id)! }));
     return candidates.sort((a, b) => a.distance! - b.distance! || b.seq - a.seq);
   }
 
@@ -84,17 +84,25 @@ export class LanceVersion implements TableVersion {
     return this.#rows.countRows(where ?? undefined);
   }
 
-  #textCandidates(batch: ArrowBatch): TableCandidate[] {
-    const texts = new BytesReader(columnData(batch, '_text'));
-    return decodeRows(this.#plan, batch).map((row, at) => ({ ...row, text: texts.text(at) ?? '' }));
-  }
-
-  #vectorCandidates(batch: ArrowBatch, vector: Float32Array): TableCandidate[] {
-    const vectors = new VectorReader(columnData(batch, '_embedding'), vector.length);
-    const rows = decodeRows(this.#plan, batch).map((row, at) => ({ row, at }));
-    return rows
-      .filter(({ at }) => !vectors.isNull(at))
-      .map(({ row, at }) => ({ ...row, distance: cosineDistance(vector, vectors.vector(at)) }));
+  /**
+   * The rows with these ids, in this order. Searching for ids and fetching their columns in a second call is faster than one query for
+   * both: LanceDB fetches by id in parallel, and late columns of a search one after the other.
+   */
+  async #take(ids: ReadonlyMap<bigint, number>, columns: string[], completer: Completer): Promise<TableCandidate[]> {
+    if (ids.size === 0) return [];
+    const found = await this.#rows
+      .takeRowIds([...ids.keys()])
+      .select(columns)
+      .withRowId()
+      .toArrow();
+    const byId = new Map<bigint, TableCandidate>();
+    for (const batch of found.batches) {
+      const taken: BigUint64Array = columnData(batch, '_rowid').values;
+      const decoder = new RowDecoder(this.#plan, batch);
+      const complete = completer(batch);
+      for (let at = 0; at < decoder.rows; at++) byId.set(taken[at], complete(decoder.row(at), at, taken[at]));
+    }
+    return [...ids.keys()].map(id => byId.get(id)).filter(candidate => candidate !== undefined);
   }
 
   async #read(table: Table, where: string): Promise<TableRow[]> {
@@ -107,4 +115,18 @@ export class LanceVersion implements TableVersion {
     this.#changes ??= this.#openChanges();
     return this.#changes;
   }
+}
+
+/** Makes a candidate of a row, given its position in the batch and its id. */
+type Completer = (batch: ArrowBatch) => (row: TableRow, at: number, id: bigint) => TableCandidate;
+
+/** Row ids of a search, best first, with what it says about each. Without a value (a null vector), a row is no result. */
+function rowIds(found: ArrowTable, about: string): Map<bigint, number> {
+  const ids = new Map<bigint, number>();
+  for (const batch of found.batches) {
+    const batchIds: BigUint64Array = columnData(batch, '_rowid').values;
+    const values = new NumberReader(columnData(batch, about));
+    for (let at = 0; at < batch.numRows; at++) if (!values.isNull(at)) ids.set(batchIds[at], values.number(at));
+  }
+  return ids;
 }

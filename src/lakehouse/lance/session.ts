@@ -27,10 +27,6 @@ export function createSession(settings: LanceSettings): Session {
 
 const INDEX_COLUMNS: Readonly<Record<IndexKind, string>> = { key: '_key_text', text: '_text', vector: '_embedding' };
 
-/** Rows of one partition of the vector index: about the square root of a large table, so that a few probes find the neighbours. */
-const ROWS_PER_PARTITION = 4_096;
-const MAX_PARTITIONS = 4_096;
-
 export async function createIndex(table: Table, kind: IndexKind): Promise<void> {
   await table.createIndex(INDEX_COLUMNS[kind], { config: await indexConfig(table, kind), replace: true });
 }
@@ -42,7 +38,7 @@ export function indexKind(config: IndexConfig): IndexKind | undefined {
 async function indexConfig(table: Table, kind: IndexKind): Promise<Index> {
   if (kind === 'key') return Index.btree();
   if (kind === 'text') return Index.fts(LANCE_TEXT_INDEX);
-  const numPartitions = Math.min(MAX_PARTITIONS, Math.max(1, Math.ceil((await table.countRows()) / ROWS_PER_PARTITION)));
+  const numPartitions = Math.ceil(Math.sqrt(await table.countRows()));
   return Index.ivfFlat({ distanceType: 'cosine', numPartitions });
 }
 

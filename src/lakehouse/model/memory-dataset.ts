@@ -168,6 +168,10 @@ export class MemoryDataset implements Dataset {
     }
   }
 
+  async columnNames(): Promise<string[]> {
+    return [...this.content().columns.keys()];
+  }
+
   content(): Content {
     return contentOf(this.#shared, this.#version);
   }
