@@ -1,6 +1,4 @@
 export { filterToSql } from './columns/filter-sql.ts';
-export { inferSchema } from './columns/infer.ts';
-export { initialSchema } from './columns/table-schema.ts';
 export { type CompactionProgress, type CompactOptions, compactStream } from './compact/compact.ts';
 export { type MaintainOptions, maintainTable } from './compact/maintain.ts';
 export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest } from './compact/settings.ts';

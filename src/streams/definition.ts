@@ -15,7 +15,7 @@ export interface EmbedSettings {
 export interface StreamSettings {
   kind: StreamKind;
   /** Dotted path(s) of the value that make the key. One field: its text; several: a JSON array of them. */
-  key?: string | string[];
+  key?: string | readonly string[];
   time?: string | { field: string; unit: TimeUnit };
   /** JSON Schema (draft 2020-12 or 7) of the value. */
   schema?: JsonObject;
@@ -23,8 +23,8 @@ export interface StreamSettings {
   partitions?: number;
   colocate?: string;
   /** Defaults: provider "hash", model "hash-v1", dimensions 384. */
-  embed?: { fields: string[]; provider?: string; model?: string; dimensions?: number };
-  search?: { fields: string[] };
+  embed?: { fields: readonly string[]; provider?: string; model?: string; dimensions?: number };
+  search?: { fields: readonly string[] };
   table?: { format: 'lance' };
   /** How long superseded versions are kept, ISO 8601 duration or "forever"; default "P7D". */
   history?: string;

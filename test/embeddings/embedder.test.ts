@@ -37,7 +37,7 @@ function setUp(options: Partial<ConstructorParameters<typeof Embedder>[1]> = {})
   return { clock, provider, embedder };
 }
 
-const failure = (facts = {}) => new TailwaterError('TW_EMBEDDING_FAILED', facts);
+const failed = (facts = {}) => new TailwaterError('TW_EMBEDDING_FAILED', facts);
 
 describe('Embedder', () => {
   test('embeds each content once, in batches of what the provider takes', async () => {
@@ -59,7 +59,7 @@ describe('Embedder', () => {
 
   test('tries again, no sooner than the service asked for', async () => {
     const { clock, provider, embedder } = setUp();
-    provider.failures = [failure({ retryAfterMs: 5000, data: { status: 429 } })];
+    provider.failures = [failed({ retryAfterMs: 5000, data: { status: 429 } })];
     const answer = embedder.embed(['x']);
     await clock.advance(4999);
     expect(provider.batches).toHaveLength(1);
@@ -69,14 +69,14 @@ describe('Embedder', () => {
 
   test('does not repeat a request that can only be refused again', async () => {
     const { provider, embedder } = setUp();
-    provider.failures = [failure({ data: { status: 401 } })];
+    provider.failures = [failed({ data: { status: 401 } })];
     await expect(embedder.embed(['x'])).rejects.toMatchObject({ code: 'TW_EMBEDDING_FAILED' });
     expect(provider.batches).toHaveLength(1);
   });
 
   test('leaves a service alone that keeps failing, then lets one request find out', async () => {
     const { clock, provider, embedder } = setUp({ breakerFailures: 2, breakerOpenMs: 1000, maxAttempts: 1 });
-    provider.failures = [failure(), failure(), failure()];
+    provider.failures = [failed(), failed(), failed()];
     await expect(embedder.embed(['a'])).rejects.toThrow();
     await expect(embedder.embed(['b'])).rejects.toThrow();
     await expect(embedder.embed(['c'])).rejects.toMatchObject({ code: 'TW_EMBEDDING_FAILED', retryAfterMs: 1000 });

@@ -16,8 +16,6 @@ export interface StatisticsLayer {
   keys: CountedHashes;
 }
 
-export const EMPTY_LAYER: StatisticsLayer = { documents: 0, tokens: 0, terms: CountedHashes.EMPTY, keys: CountedHashes.EMPTY };
-
 /** Entries: what a layer costs to keep and to rewrite. */
 export function layerSize(layer: StatisticsLayer): number {
   return layer.terms.size + layer.keys.size;
