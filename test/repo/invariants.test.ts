@@ -20,7 +20,7 @@ interface Row {
 function rows(): Row[] {
   return textOf('docs/INVARIANTS.md')
     .split('\n')
-    .map(line => line.match(/^\| (\w\d) \|.*\| `([^`]+)` \| (.+) \|$/))
+    .map(line => line.match(/^\| (\w\d) +\|.*\| `([^`]+)` +\| (.+?) +\|$/))
     .filter(match => match !== null)
     .map(([, id, file, name]) => ({ id, file, name: name.trim() }));
 }

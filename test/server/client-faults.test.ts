@@ -6,20 +6,7 @@ import { EventParser } from '../../src/client-events.ts';
 import { cuttingProxy } from './cutting-proxy.ts';
 import { failing, fakeEngine } from './fake-engine.ts';
 import { startServer } from './http-support.ts';
-
-/** Waits take no time, and are written down. */
-function instantClock(): Clock & { sleptMs: number[] } {
-  const sleptMs: number[] = [];
-  return {
-    sleptMs,
-    nowMs: () => 0,
-    after: () => ({ cancel() {} }),
-    sleep: async ms => {
-      sleptMs.push(ms);
-      await new Promise(resolve => setImmediate(resolve));
-    },
-  };
-}
+import { instantClock } from './instant-clock.ts';
 
 interface Seen {
   method: string;
