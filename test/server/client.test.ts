@@ -35,7 +35,7 @@ describe('the client and the embedded engine', () => {
   test('give the same answers under the same names', async () => {
     await using node = await clientOnEngine();
     const { client, tailwater } = node;
-    const settings = {
+    const settings: StreamSettings = {
       kind: 'upsert',
       key: 'id',
       search: { fields: ['text'] },
