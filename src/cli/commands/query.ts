@@ -96,7 +96,7 @@ function freshnessText({ complete, tailRows, newestAgeMs, asOf, skipped }: Fresh
   const parts = [
     complete ? 'complete' : 'incomplete',
     `as of ${asOf}`,
-    `${tailRows} rows of the tail considered`,
+    `${tailRows} records of the tail considered`,
     ...(newestAgeMs === null ? [] : [`newest ${duration(newestAgeMs)} old`]),
     ...skipped.map(({ leg, reason }) => `${leg}: ${reason}`),
   ];
