@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { TailwaterError } from '../base/index.ts';
 import { TailwaterClient } from '../client.ts';
-import { Tailwater, type TailwaterApi } from '../server/index.ts';
+import type { TailwaterApi } from '../server/index.ts';
 import type { CommonOptions } from './context.ts';
 import { parseExact } from './exact-json.ts';
-import { exactReader, type RecordReader } from './exact-reader.ts';
+import type { RecordReader } from './exact-reader.ts';
 import { findServer } from './server-note.ts';
 
 /** A command waits for one answer only, so it can be patient. */
@@ -40,9 +40,8 @@ async function connect(options: CommonOptions, create: boolean): Promise<Connect
     return { api: client, reader: client };
   }
   if (!create) requireFolder(options.data);
-  // One command alone has no searches to protect from a compaction, so it needs no process for it.
-  const tailwater = await Tailwater.open({ dataDir: options.data, compactionHost: 'inline' });
-  return { api: tailwater, reader: exactReader(tailwater) };
+  const { openEmbedded } = await import('./embedded.ts');
+  return openEmbedded(options.data);
 }
 
 export function requireFolder(dataDir: string): void {

@@ -1,30 +1,24 @@
 import { Command, CommanderError } from 'commander';
-import { addCompactCommand } from './commands/compact.ts';
-import { addIngestCommand } from './commands/ingest.ts';
-import { addInspectCommand } from './commands/inspect.ts';
-import { addQueryCommand } from './commands/query.ts';
-import { addStartCommand } from './commands/start.ts';
-import { addStreamsCommand } from './commands/streams.ts';
-import { addTailCommand } from './commands/tail.ts';
 import type { CliContext } from './context.ts';
 import { printError } from './output.ts';
 
-/** Adds a command; every one gets the common options and examples in its help. */
+/** Adds a command, with the options it shares with others and examples in its help. */
 export type AddCommand = (program: Command, context: CliContext) => void;
 
-const COMMANDS: AddCommand[] = [
-  addStartCommand,
-  addStreamsCommand,
-  addIngestCommand,
-  addTailCommand,
-  addQueryCommand,
-  addCompactCommand,
-  addInspectCommand,
-];
+/** Loaded when named: the engine takes most of a second to load, and a command that asks a server does not need it. */
+const COMMANDS: Record<string, () => Promise<AddCommand>> = {
+  start: async () => (await import('./commands/start.ts')).addStartCommand,
+  streams: async () => (await import('./commands/streams.ts')).addStreamsCommand,
+  ingest: async () => (await import('./commands/ingest.ts')).addIngestCommand,
+  tail: async () => (await import('./commands/tail.ts')).addTailCommand,
+  query: async () => (await import('./commands/query.ts')).addQueryCommand,
+  compact: async () => (await import('./commands/compact.ts')).addCompactCommand,
+  inspect: async () => (await import('./commands/inspect.ts')).addInspectCommand,
+};
 
 /** Runs one command line; the exit code is 0, 1 (it failed) or 2 (it was not understood). */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
-  const program = createProgram(context);
+  const program = await createProgram(args, context);
   try {
     await program.parseAsync(args, { from: 'user' });
     return 0;
@@ -35,7 +29,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   }
 }
 
-function createProgram(context: CliContext): Command {
+async function createProgram([name]: readonly string[], context: CliContext): Promise<Command> {
   const program = new Command('tailwater')
     .description('A real-time feature and context store: streams that are tables, searchable the moment they are written.')
     .configureHelp({ showGlobalOptions: true })
@@ -45,6 +39,7 @@ function createProgram(context: CliContext): Command {
       writeErr: text => context.stderr.write(text),
     })
     .showHelpAfterError('Run it with --help for what it takes.');
-  for (const add of COMMANDS) add(program, context);
+  const loaders = name !== undefined && Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
+  for (const load of loaders) (await load())(program, context);
   return program;
 }

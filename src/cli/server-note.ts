@@ -1,7 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isJsonObject } from '../base/index.ts';
 import { TailwaterClient } from '../client.ts';
-import { pathsOf } from '../server/index.ts';
 
 /** What a running server notes in its data folder, so that commands find it. */
 export interface ServerNote {
@@ -9,16 +9,20 @@ export interface ServerNote {
   pid: number;
 }
 
+export function serverNotePath(dataDir: string): string {
+  return join(dataDir, 'server.json');
+}
+
 const ALIVE_TIMEOUT_MS = 3000;
 
 export async function writeServerNote(dataDir: string, note: ServerNote): Promise<void> {
-  const path = pathsOf(dataDir).server;
+  const path = serverNotePath(dataDir);
   await writeFile(`${path}.new`, `${JSON.stringify(note)}\n`);
   await rename(`${path}.new`, path);
 }
 
 export async function removeServerNote(dataDir: string): Promise<void> {
-  await rm(pathsOf(dataDir).server, { force: true });
+  await rm(serverNotePath(dataDir), { force: true });
 }
 
 /** The server that runs on this folder, if it answers; a note left behind by one that was killed is no server. */
@@ -34,7 +38,7 @@ export async function findServer(dataDir: string): Promise<ServerNote | null> {
 
 async function readNote(dataDir: string): Promise<ServerNote | null> {
   try {
-    const note: unknown = JSON.parse(await readFile(pathsOf(dataDir).server, 'utf8'));
+    const note: unknown = JSON.parse(await readFile(serverNotePath(dataDir), 'utf8'));
     if (!isJsonObject(note) || typeof note.url !== 'string' || typeof note.pid !== 'number') return null;
     return { url: note.url, pid: note.pid };
   } catch {

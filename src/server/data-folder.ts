@@ -15,7 +15,6 @@ export function pathsOf(dataDir: string) {
   return {
     lock: join(dataDir, 'lock.db'),
     format: join(dataDir, 'format.json'),
-    server: join(dataDir, 'server.json'),
     log: join(dataDir, 'log', String(SHARD)),
     objects: join(dataDir, 'objects'),
     lance: join(dataDir, 'lance'),

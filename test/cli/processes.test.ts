@@ -4,8 +4,8 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { serverNotePath } from '../../src/cli/server-note.ts';
 import { TailwaterClient } from '../../src/client.ts';
-import { pathsOf } from '../../src/server/index.ts';
 import { type Outcome, type TestCli, temporaryCli } from './cli-support.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/tailwater.js', import.meta.url));
@@ -76,7 +76,7 @@ describe('a server', () => {
     await using cli = await temporaryCli();
     {
       await using server = await start(cli);
-      expect(JSON.parse(execFileSync('cat', [pathsOf(cli.dataDir).server], { encoding: 'utf8' }))).toEqual({
+      expect(JSON.parse(execFileSync('cat', [serverNotePath(cli.dataDir)], { encoding: 'utf8' }))).toEqual({
         url: server.url,
         pid: server.pid,
       });
@@ -88,7 +88,7 @@ describe('a server', () => {
       expect(await cli.json(['inspect'])).toMatchObject({ server: { url: server.url }, log: { records: 1 } });
       expect(await server.end('SIGTERM')).toMatchObject({ code: 0, signal: null });
     }
-    expect(existsSync(pathsOf(cli.dataDir).server)).toBe(false);
+    expect(existsSync(serverNotePath(cli.dataDir))).toBe(false);
     expect(await cli.json(['query', 's'])).toMatchObject({ hits: [{ offset: 0 }] });
   });
 
@@ -107,7 +107,7 @@ describe('a server', () => {
     })();
     await expect(writing).rejects.toMatchObject({ name: 'TailwaterError' });
     await server.end('SIGKILL');
-    expect(existsSync(pathsOf(cli.dataDir).server)).toBe(true);
+    expect(existsSync(serverNotePath(cli.dataDir))).toBe(true);
     const { stdout } = await cli.run(['tail', 's', '--from', 'earliest', '--json']);
     const numbers = stdout
       .trim()
@@ -131,7 +131,7 @@ describe('a server', () => {
     const { port } = new URL(server.url);
     const taken = await runBin(['start', '--port', port, '--data', other]);
     expect(taken).toMatchObject({ code: 1, stderr: expect.stringContaining(`TW_SETTING: Cannot listen on 127.0.0.1:${port}`) });
-    expect(existsSync(pathsOf(other).server)).toBe(false);
+    expect(existsSync(serverNotePath(other))).toBe(false);
   });
 
   test('streams to tail -f until that is stopped, and logs neither values nor keys', async () => {
@@ -173,6 +173,6 @@ describe('bin/tailwater.js', () => {
     await using server = await start(cli, node);
     expect(server.pid).not.toBe(server.child.pid);
     expect(await server.end('SIGINT')).toMatchObject({ code: 0 });
-    expect(existsSync(pathsOf(cli.dataDir).server)).toBe(false);
+    expect(existsSync(serverNotePath(cli.dataDir))).toBe(false);
   });
 });
