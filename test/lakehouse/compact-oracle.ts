@@ -75,7 +75,15 @@ export class World {
       log: this.log,
       clock: this.clock,
       random: this.random,
-      settings: { maxStepRows: 7, maxFilledVectors: 3, unindexedTextRows: 5, compactionsPerOptimize: 3, maxAttempts: 8 },
+      // Now and then a compactor that verifies hashes of the whole table, as small tables get it.
+      settings: {
+        fullyHashedRows: this.random.float() < 0.3 ? 100 : 0,
+        maxStepRows: 7,
+        maxFilledVectors: 3,
+        unindexedTextRows: 5,
+        compactionsPerOptimize: 3,
+        maxAttempts: 8,
+      },
       vectorsFor: async (_, rows) => {
         if (this.providerDown) throw new TailwaterError('TW_EMBEDDING_FAILED');
         const vectors = new Float32Array(rows.length * 4);

@@ -28,11 +28,11 @@ describe('what pays after a compaction', () => {
   });
 
   test('a vector index waits until a flat scan is slower', () => {
-    expect(due(BOTH, 19_999, { text: 0, vector: 0 }).vectorIndex).toBe(false);
-    expect(due(BOTH, 19_999, { text: 0, vector: 0 }, true).vectorIndex).toBe(false);
-    expect(due(BOTH, 20_000, { text: 0, vector: 0 }).vectorIndex).toBe(true);
-    expect(due(BOTH, 30_000, { text: 0, vector: 20_000 }).vectorIndex).toBe(false);
-    expect(due(BOTH, 30_001, { text: 0, vector: 20_000 }).vectorIndex).toBe(true);
+    expect(due(BOTH, 49_999, { text: 0, vector: 0 }).vectorIndex).toBe(false);
+    expect(due(BOTH, 49_999, { text: 0, vector: 0 }, true).vectorIndex).toBe(false);
+    expect(due(BOTH, 50_000, { text: 0, vector: 0 }).vectorIndex).toBe(true);
+    expect(due(BOTH, 60_000, { text: 0, vector: 50_000 }).vectorIndex).toBe(false);
+    expect(due(BOTH, 60_001, { text: 0, vector: 50_000 }).vectorIndex).toBe(true);
   });
 
   test('full asks for whatever is not up to date, and for nothing that is', () => {

@@ -27,7 +27,9 @@ export async function stageStep(work: TableWork, plan: StepPlan, vectors: RowVec
   if (plan.rows.length > 0) await staging.append(rowsToWrite(plan, vectors));
   const changes = [...supersededRows(taken, plan.lookups), ...plan.changes];
   if (changes.length > 0) await staging.appendChanges(changes);
-  const facts = await staging.verify(plan.input.from.watermark);
+  const tableRows = (base?.rowCount ?? 0) + (base?.changeCount ?? 0);
+  const hashed = tableRows <= work.limits.fullyHashedRows ? 'all' : 'new';
+  const facts = await staging.verify(plan.input.from.watermark, { hashed });
   checkFacts(expectedFacts(plan, taken), facts);
   return { facts, taken };
 }

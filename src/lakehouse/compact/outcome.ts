@@ -12,6 +12,9 @@ export interface ExpectedFacts {
   oldRowsHash: string;
   changeCount: number;
   changesHash: string;
+  /** Hashes of what the step itself adds, above the old watermark. */
+  newRowsHash: string;
+  newChangesHash: string;
 }
 
 const ZERO_HASH = new AdditiveHash().toString();
@@ -22,11 +25,13 @@ export function expectedFacts(plan: StepPlan, taken: readonly TableRow[]): Expec
   const takenHash = hashOf(taken);
   const old = AdditiveHash.parse(base?.rowsHash ?? ZERO_HASH);
   old.subtractHash(takenHash);
+  const newRows = hashOf(plan.rows);
+  const newChanges = hashOf(plan.changes.map(change => change.row));
   const rows = AdditiveHash.parse(old.toString());
-  rows.addHash(hashOf(plan.rows));
+  rows.addHash(newRows);
   const changes = AdditiveHash.parse(base?.changesHash ?? ZERO_HASH);
   changes.addHash(takenHash);
-  changes.addHash(hashOf(plan.changes.map(change => change.row)));
+  changes.addHash(newChanges);
   const oldRowCount = (base?.rowCount ?? 0) - taken.length;
   return {
     oldRowCount,
@@ -35,17 +40,23 @@ export function expectedFacts(plan: StepPlan, taken: readonly TableRow[]): Expec
     rowsHash: rows.toString(),
     changeCount: (base?.changeCount ?? 0) + taken.length + plan.changes.length,
     changesHash: changes.toString(),
+    newRowsHash: newRows.toString(),
+    newChangesHash: newChanges.toString(),
   };
 }
 
 /** What an operation that changes no row must find. */
 export function unchangedFacts(base: TableState): ExpectedFacts {
   const { rowCount, rowsHash, changeCount, changesHash } = base;
-  return { rowCount, rowsHash, oldRowCount: rowCount, oldRowsHash: rowsHash, changeCount, changesHash };
+  const same = { rowCount, rowsHash, oldRowCount: rowCount, oldRowsHash: rowsHash, changeCount, changesHash };
+  return { ...same, newRowsHash: ZERO_HASH, newChangesHash: ZERO_HASH };
 }
 
 /** Throws TW_COMPACTION_FAILED, with both sides, when the staged versions are not what was planned. */
-export function checkFacts(expected: ExpectedFacts, found: StagedFacts): void {
+export function checkFacts(planned: ExpectedFacts, found: StagedFacts): void {
+  const { newRowsHash, newChangesHash, ...all } = planned;
+  const onlyNew = { ...all, rowsHash: newRowsHash, oldRowsHash: ZERO_HASH, changesHash: newChangesHash };
+  const expected = found.hashed === 'all' ? all : onlyNew;
   for (const name of ['oldRowCount', 'oldRowsHash', 'rowCount', 'rowsHash', 'changeCount', 'changesHash'] as const) {
     if (expected[name] === found[name]) continue;
     throw new TailwaterError('TW_COMPACTION_FAILED', {
@@ -73,6 +84,7 @@ export function stateAfterStep(
   commit: CommitFacts,
 ): TableState {
   const { base, input } = plan;
+  const { rowCount, rowsHash, changeCount, changesHash } = expectedFacts(plan, taken);
   return {
     formatVersion: 1,
     n: (base?.n ?? 0) + 1,
@@ -87,10 +99,10 @@ export function stateAfterStep(
     watermark: [...input.to.watermark],
     logSeq: input.to.logSeq,
     logTimeMs: input.to.logTimeMs,
-    rowCount: facts?.rowCount ?? base?.rowCount ?? 0,
-    changeCount: facts?.changeCount ?? base?.changeCount ?? 0,
-    rowsHash: facts?.rowsHash ?? base?.rowsHash ?? ZERO_HASH,
-    changesHash: facts?.changesHash ?? base?.changesHash ?? ZERO_HASH,
+    rowCount,
+    changeCount,
+    rowsHash,
+    changesHash,
     expiredHash: base?.expiredHash ?? ZERO_HASH,
     statistics: [...commit.statistics],
     nullVectors: (base?.nullVectors ?? 0) + commit.missingVectors,

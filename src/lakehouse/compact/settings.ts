@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from '../../base/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { LogReader, StreamDefinition } from '../../streams/index.ts';
+import { LANCE_DEFAULTS } from '../lance/session.ts';
 import type { TableStates } from '../states/table-states.ts';
 import type { TableStatistics } from '../statistics/statistics.ts';
 import type { TableStore } from '../table-store.ts';
@@ -17,6 +18,11 @@ export interface CompactionSettings {
   baseDelayMs: number;
   /** How long to wait for vectors of rows that enter the table; those that are missing then are filled later (C7). Default 10 s. */
   vectorsDeadlineMs: number;
+  /**
+   * Up to this many rows a compaction verifies the hash of the whole table, above it that of the rows it adds, and the counts of all:
+   * else its cost would grow with the table. Maintenance always verifies the whole. Default 100,000.
+   */
+  fullyHashedRows: number;
   /** Longest time of uninterrupted computing, so that others on the thread get their turn; default 20 ms. */
   sliceMs: number;
   /** The full-text index is refreshed when more rows than this and more than `unindexedShare` of the table lack it; default 2,000. */
@@ -25,7 +31,7 @@ export interface CompactionSettings {
   unindexedVectorRows: number;
   /** Default 0.05. */
   unindexedShare: number;
-  /** Below this many rows a flat vector scan is as fast as an index; default 20,000. */
+  /** Below this many rows a flat vector scan is fast enough; default: where the table store builds the index at all. */
   vectorIndexMinRows: number;
   /** Small fragments are merged after this many compactions; default 16. */
   compactionsPerOptimize: number;
@@ -39,11 +45,12 @@ export const COMPACTION_DEFAULTS: CompactionSettings = {
   maxAttempts: 6,
   baseDelayMs: 50,
   vectorsDeadlineMs: 10_000,
+  fullyHashedRows: 100_000,
   sliceMs: 20,
   unindexedTextRows: 2_000,
   unindexedVectorRows: 10_000,
   unindexedShare: 0.05,
-  vectorIndexMinRows: 20_000,
+  vectorIndexMinRows: LANCE_DEFAULTS.minVectorIndexRows,
   compactionsPerOptimize: 16,
   maxFilledVectors: 10_000,
 };
