@@ -16,6 +16,11 @@ export function crc32c(bytes: Uint8Array, initial = 0): number {
   return nodeCrc32c(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), initial) >>> 0;
 }
 
+/** Bytes as a string that is equal exactly when they are: one character per byte. For keys of maps. */
+export function byteString(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises';
 
 /** A pending timer that can be called off. */
 export interface Timer {
@@ -11,6 +11,8 @@ export interface Clock {
   nowMs(): number;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves after everything else that is ready has had its turn: for work that never waits and must not starve others. */
+  turn(): Promise<void>;
   /** Calls `run` once after `ms`. Does not keep the process alive. */
   after(ms: number, run: () => void): Timer;
 }
@@ -20,6 +22,7 @@ export const systemClock: Clock = {
   sleep: async (ms, signal) => {
     await delay(ms, undefined, signal ? { signal } : {});
   },
+  turn: () => immediate(),
   after: (ms, run) => {
     const handle = setTimeout(run, ms);
     handle.unref();

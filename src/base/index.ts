@@ -1,6 +1,6 @@
 export { AdditiveHash, hashOfRange } from './additive-hash.ts';
 export { BinaryReader, BinaryWriter } from './binary.ts';
-export { crc32c, equalBytes, fromBase64Url, fromUtf8, toBase64Url, utf8 } from './bytes.ts';
+export { byteString, crc32c, equalBytes, fromBase64Url, fromUtf8, toBase64Url, utf8 } from './bytes.ts';
 export { type Clock, systemClock, type Timer } from './clock.ts';
 export { ERROR_KINDS, type ErrorCode } from './error-kinds.ts';
 export { asTailwaterError, type ErrorDetails, isTailwaterError, type Problem, TailwaterError } from './errors.ts';

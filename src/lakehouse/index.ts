@@ -10,4 +10,12 @@ export type { CompactionRequest } from './queue/job.ts';
 export { TableStates } from './states/table-states.ts';
 export { TableStatistics } from './statistics/statistics.ts';
 export type { ChangedRow, StagedFacts, TableRows, TableStaging, TableStore, TableVersion, TableVersions } from './table-store.ts';
-export type { TableCandidate, TableColumn, TableRow, TableSchema, TableState, TableStateKind } from './table-types.ts';
+export type {
+  IndexableRow,
+  TableCandidate,
+  TableColumn,
+  TableRow,
+  TableSchema,
+  TableState,
+  TableStateKind,
+} from './table-types.ts';

@@ -1,5 +1,5 @@
 import type { StreamDefinition } from '../streams/index.ts';
-import type { TableCandidate, TableRow, TableSchema } from './table-types.ts';
+import type { IndexableRow, TableCandidate, TableRow, TableSchema } from './table-types.ts';
 
 /**
  * The table port (C8): one store keeps the datasets of all streams. A *version pair* names an immutable content.
@@ -85,5 +85,7 @@ export interface TableVersion {
   byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]>;
   /** All rows (not changes), unordered, in batches. */
   scan(options: { where?: string | null; batchRows?: number }): AsyncIterable<TableRow[]>;
+  /** The same with what each row is searched by. */
+  scanIndexable(options: { where?: string | null; batchRows?: number }): AsyncIterable<IndexableRow[]>;
   countRows(where?: string | null): Promise<number>;
 }

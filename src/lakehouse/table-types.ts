@@ -43,6 +43,13 @@ export interface TableCandidate extends TableRow {
   distance?: number;
 }
 
+/** A row with what it is searched by; null when it has no text or no vector. */
+export interface IndexableRow {
+  row: TableRow;
+  text: string | null;
+  vector: Float32Array | null;
+}
+
 export type TableStateKind = 'create' | 'compaction' | 'index' | 'optimize' | 'vectors';
 
 /** An entry of a stream's table-state journal (C1). JSON; small and whole. */

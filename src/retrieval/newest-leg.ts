@@ -9,6 +9,7 @@ const WINDOW_GROWTH = 16;
 
 /** The newest rows of the table that match: windows of log order, newest first, each much larger than the one before. */
 export async function newestTableRows(pinned: Pinned, plan: SearchPlan, wanted: number): Promise<TableRow[]> {
+  if (pinned.resident !== null) return pinned.resident.newest(wanted, row => isWinner(pinned, plan, row));
   const found: TableRow[] = [];
   let upper = pinned.table!.state.logSeq + 1;
   for (let segments = FIRST_WINDOW_SEGMENTS; upper > 0 && found.length < wanted; segments *= WINDOW_GROWTH) {

@@ -28,6 +28,8 @@ export interface SearcherOptions {
   pinner: Pinner;
   embeddings: TailEmbeddings;
   clock: Clock;
+  /** Told of every stream that is searched: its rows are worth having in memory. */
+  onSearch?: (definition: StreamDefinition) => void;
 }
 
 /** The search path: plan, pin one instant, run the legs over tail and table, merge, fuse, answer with freshness. */
@@ -46,6 +48,9 @@ export class Searcher {
     const skipped: Skipped = [];
     const vector = await this.#queryVector(definition, plan, skipped, signal);
     const pinned = await pinner.pin(definition, request.consistency, deadlineAtMs);
+    this.#options.onSearch?.(definition);
+    // A search in memory never waits: without this, a caller that searches in a loop would keep I/O and timers from ever running.
+    await clock.turn();
     const ranked = await withinDeadline(clock, deadlineAtMs, this.#rank(pinned, plan, vector, skipped));
     const nowMs = clock.nowMs();
     const rows = plan.recency === null ? ranked : decayByAge(ranked, plan.recency, nowMs);

@@ -19,8 +19,12 @@ export interface TableLeg {
   exhaustive: boolean;
 }
 
-/** LanceDB proposes by its own scores; ours decide (R3). */
+/** The rows in memory are scored all; else LanceDB proposes by its own scores, and ours decide (R3). */
 export async function tableTextLeg(pinned: Pinned, plan: SearchPlan, bm25: Bm25): Promise<TableLeg> {
+  if (pinned.resident !== null) {
+    const hits = pinned.resident.searchText(plan.terms, bm25, plan.legDepth, row => isWinner(pinned, plan, row));
+    return { hits: hits.map(({ row, score }) => tableHit(row, score)), exhaustive: true };
+  }
   const table = pinned.table!;
   const where = sqlOf(table, plan);
   const first = Math.max(MIN_TEXT_CANDIDATES, 8 * plan.limit);
@@ -31,6 +35,10 @@ export async function tableTextLeg(pinned: Pinned, plan: SearchPlan, bm25: Bm25)
 }
 
 export async function tableVectorLeg(pinned: Pinned, plan: SearchPlan, vector: Float32Array): Promise<TableLeg> {
+  if (pinned.resident !== null) {
+    const hits = pinned.resident.searchVector(vector, plan.legDepth, row => isWinner(pinned, plan, row));
+    return { hits: hits.map(({ row, score }) => tableHit(row, 1 - score)), exhaustive: true };
+  }
   const table = pinned.table!;
   const where = sqlOf(table, plan);
   const fetch = (limit: number) => table.version.searchVector(vector, limit, where);
@@ -73,8 +81,12 @@ export function sqlOf(table: TableView, plan: SearchPlan): string | null {
 }
 
 function rank(leg: Candidates, plan: SearchPlan, score: (row: TableCandidate) => number): TableLeg {
-  const hits = leg.kept.map(row => ({ seq: row.seq, timeMs: row.timeMs, score: score(row), row }));
+  const hits = leg.kept.map(row => tableHit(row, score(row)));
   return { hits: hits.sort(byScoreThenNewest).slice(0, plan.legDepth), exhaustive: leg.exhaustive };
+}
+
+function tableHit(row: TableRow, score: number): TableHit {
+  return { seq: row.seq, timeMs: row.timeMs, score, row };
 }
 
 function documentScorer(terms: readonly string[], bm25: Bm25): (text: string) => number {

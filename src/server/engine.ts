@@ -13,6 +13,7 @@ import {
   PastCuts,
   type Pinned,
   Pinner,
+  ResidentTables,
   type StreamPage,
   StreamReader,
   TailEmbeddings,
@@ -48,6 +49,7 @@ interface Parts {
   shard: LogShard;
   catalog: Catalog;
   streams: LiveStreams;
+  residents: ResidentTables;
   embedders: Embedders;
   embeddings: TailEmbeddings;
   pinner: Pinner;
@@ -69,12 +71,17 @@ export class Engine implements EngineLike {
   #closing: Promise<void> | null = null;
 
   private constructor(parts: Parts) {
-    const { settings, catalog, streams, pinner, embeddings } = parts;
+    const { settings, catalog, streams, residents, pinner, embeddings } = parts;
     this.#parts = parts;
     this.#clock = settings.clock;
     this.#openedAtMs = settings.clock.nowMs();
     this.#appender = new Appender({ catalog, clock: settings.clock });
-    this.#searcher = new Searcher({ pinner, embeddings, clock: settings.clock });
+    this.#searcher = new Searcher({
+      pinner,
+      embeddings,
+      clock: settings.clock,
+      onSearch: definition => residents.searched(streams.require(definition)),
+    });
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
     this.#compactions = new Compactions(streams, this.#runner(), settings);
@@ -94,12 +101,13 @@ export class Engine implements EngineLike {
       const shard = await LogShard.open({ journal, shard: SHARD, clock, random, logger, lingerMs: settings.lingerMs });
       const catalog = await Catalog.open({ journal: new ObjectJournal(store, 'catalog'), shards: [shard], clock, random });
       const log = new LogReader(journal);
-      const streams = await LiveStreams.open({ catalog, shard, shardNumber: SHARD, log, store, tables });
+      const residents = new ResidentTables({ clock, logger, settings });
+      const streams = await LiveStreams.open({ catalog, shard, shardNumber: SHARD, log, store, tables, residents });
       const embedders = new Embedders({ store, clock, random, secrets: settings.secrets });
       const embeddings = new TailEmbeddings({ streams, embedders, clock, logger });
       const past = new PastCuts(log, tail => embeddings.fill(tail));
       const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
-      return new Engine({ settings, folder, shard, catalog, streams, embedders, embeddings, pinner, log });
+      return new Engine({ settings, folder, shard, catalog, streams, residents, embedders, embeddings, pinner, log });
     } catch (error) {
       await closeDataFolder(folder);
       throw error;
@@ -222,8 +230,9 @@ export class Engine implements EngineLike {
   }
 
   async #close(): Promise<void> {
-    const { streams, embeddings, shard, folder } = this.#parts;
+    const { streams, residents, embeddings, shard, folder } = this.#parts;
     streams.close();
+    await residents.close();
     await embeddings.close();
     await this.#compactions.close();
     await shard.close();
@@ -259,11 +268,12 @@ export class Engine implements EngineLike {
   }
 
   #stats(): ComponentStats[] {
-    const { shard, embedders, streams } = this.#parts;
+    const { shard, embedders, streams, residents } = this.#parts;
     const stats: ComponentStats[] = [
       { component: 'log', stats: shard.stats() },
       { component: 'compaction', stats: this.#compactions.stats() },
       { component: 'embedding', stats: embedders.stats() },
+      { component: 'resident', stats: residents.stats() },
     ];
     let shown = 0;
     for (const stream of streams.all()) {

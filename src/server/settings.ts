@@ -1,5 +1,6 @@
 import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '../base/index.ts';
 import { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger } from '../lakehouse/index.ts';
+import { RESIDENT_DEFAULTS } from '../snapshot/index.ts';
 
 /** What the composition of a node can be told. Every default is here. */
 export interface EngineOptions {
@@ -12,6 +13,9 @@ export interface EngineOptions {
   /** The bound of all tails together; writes get TW_TAIL_FULL there. Defaults: 4,000,000 rows, 2 GiB. */
   maxTailRows?: number;
   maxTailBytes?: number;
+  /** Rows of small tables that are kept in memory, indexed. Defaults: 256 MiB together (0: none), tables up to 50,000 rows. */
+  maxResidentBytes?: number;
+  maxResidentRows?: number;
   /** When a stream's tail is compacted without being asked. Defaults: 50,000 rows, 64 MiB, 60,000 ms. `auto: false` never does. */
   compaction?: Partial<CompactionTrigger> & { auto?: boolean };
   /** `process` (default): compaction runs in a child process of low priority; `inline`: in this one. */
@@ -29,6 +33,8 @@ export interface EngineSettings {
   lingerMs: number;
   maxTailRows: number;
   maxTailBytes: number;
+  maxResidentBytes: number;
+  maxResidentRows: number;
   compaction: CompactionTrigger & { auto: boolean };
   compactionHost: 'process' | 'inline';
   compactionThreads: number;
@@ -45,6 +51,8 @@ export function settingsOf(options: EngineOptions): EngineSettings {
     lingerMs: options.lingerMs ?? 0,
     maxTailRows: options.maxTailRows ?? 4_000_000,
     maxTailBytes: options.maxTailBytes ?? 2 * 1024 ** 3,
+    maxResidentBytes: options.maxResidentBytes ?? RESIDENT_DEFAULTS.maxResidentBytes,
+    maxResidentRows: options.maxResidentRows ?? RESIDENT_DEFAULTS.maxResidentRows,
     compaction: { auto: true, ...COMPACTION_TRIGGER_DEFAULTS, ...options.compaction },
     compactionHost: options.compactionHost ?? 'process',
     compactionThreads: options.compactionThreads ?? 1,

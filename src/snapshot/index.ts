@@ -5,6 +5,7 @@ export { LiveStreams } from './live-streams.ts';
 export { PastCuts } from './past-cuts.ts';
 export { freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from './pinned.ts';
 export { DEFAULT_DEADLINE_MS, Pinner } from './pinner.ts';
+export { RESIDENT_DEFAULTS, type ResidentSettings, ResidentTables } from './resident-tables.ts';
 export { lookupRow } from './row-lookup.ts';
 export type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from './snapshot-types.ts';
 export { StreamReader } from './stream-reader.ts';

@@ -1,33 +1,38 @@
-import type { TableState } from '../lakehouse/index.ts';
 import { type Segment, type StreamDefinition, StreamTail } from '../streams/index.ts';
+import type { ResidentRows } from './resident-rows.ts';
+import type { ResidentOwner, ResidentTables } from './resident-tables.ts';
 import { ShadowedRows } from './shadowed-rows.ts';
 import { openTableView, type TableAccess, type TableView } from './table-view.ts';
 
 /** A stream on this node: its tail, the newest table state it knows, and how the two fit together. */
-export class LiveStream {
+export class LiveStream implements ResidentOwner {
   readonly definition: StreamDefinition;
   readonly tail: StreamTail;
   readonly #access: TableAccess;
+  readonly #residents: ResidentTables;
   #view: TableView | null = null;
   #shadowed: ShadowedRows | null = null;
+  #resident: ResidentRows | null = null;
   #advancing: Promise<void> = Promise.resolve();
   readonly #waiters = new Set<() => void>();
+  #closed = false;
 
-  private constructor(definition: StreamDefinition, access: TableAccess) {
+  private constructor(definition: StreamDefinition, access: TableAccess, residents: ResidentTables) {
     this.definition = definition;
     this.tail = new StreamTail(definition);
     this.#access = access;
+    this.#residents = residents;
   }
 
-  static async open(definition: StreamDefinition, access: TableAccess): Promise<LiveStream> {
-    const stream = new LiveStream(definition, access);
+  static async open(definition: StreamDefinition, access: TableAccess, residents: ResidentTables): Promise<LiveStream> {
+    const stream = new LiveStream(definition, access, residents);
     await stream.advance();
     return stream;
   }
 
   /** A stream that was created this very moment: it has no table. */
-  static fresh(definition: StreamDefinition, access: TableAccess): LiveStream {
-    return new LiveStream(definition, access);
+  static fresh(definition: StreamDefinition, access: TableAccess, residents: ResidentTables): LiveStream {
+    return new LiveStream(definition, access, residents);
   }
 
   /** The newest table state this node has opened. */
@@ -38,6 +43,25 @@ export class LiveStream {
   /** Null when nothing can be hidden: append streams, or no table yet. */
   get shadowed(): ShadowedRows | null {
     return this.#shadowed;
+  }
+
+  /** The rows of `view` in memory; null when they are not kept. */
+  get resident(): ResidentRows | null {
+    return this.#resident;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  adopt(view: TableView, rows: ResidentRows): boolean {
+    if (this.#closed || this.#view !== view) return false;
+    this.#resident = rows;
+    return true;
+  }
+
+  evict(): void {
+    this.#resident = null;
   }
 
   /** Segments at or below this are in the table of `view`. */
@@ -63,7 +87,15 @@ export class LiveStream {
     const state = await this.#access.states.latest();
     if (state === null || state.n === this.#view?.state.n) return;
     const view = await openTableView(this.#access, this.definition, state, this.#view);
-    this.#swap(state, view);
+    this.#swap(view, await this.#residentOf(view));
+    if (this.#resident === null) this.#residents.appeared(this);
+  }
+
+  async #residentOf(view: TableView): Promise<ResidentRows | null> {
+    const before = this.#view;
+    if (before === null || this.#resident === null) return null;
+    const tail = this.tail.snapshot(before.state.logSeq, view.state.logSeq);
+    return this.#residents.follow(this, this.#resident, { from: before, to: view, tail });
   }
 
   /** The newest table state that holds nothing above the segment; null when there was no table yet. */
@@ -72,10 +104,11 @@ export class LiveStream {
     return state === null ? null : openTableView(this.#access, this.definition, state, null);
   }
 
-  #swap(state: TableState, view: TableView): void {
+  #swap(view: TableView, resident: ResidentRows | null): void {
     this.#view = view;
+    this.#resident = resident;
     this.#shadowed = this.definition.kind === 'upsert' ? new ShadowedRows(this.definition, view) : null;
-    this.tail.trim(state.logSeq);
+    this.tail.trim(view.state.logSeq);
   }
 
   /** Resolves at the next record of this stream, or when the signal aborts. */
@@ -94,6 +127,8 @@ export class LiveStream {
 
   /** Ends every wait, when the stream is deleted or the node stops. */
   close(): void {
+    this.#closed = true;
+    this.#residents.released(this);
     for (const wake of this.#waiters) wake();
     this.#waiters.clear();
   }

@@ -4,6 +4,7 @@ import type { ObjectStore } from '../storage/index.ts';
 import type { Catalog, LogReader, LogShard, Segment, StreamDefinition } from '../streams/index.ts';
 import { CommitTimes } from './commit-times.ts';
 import { LiveStream } from './live-stream.ts';
+import type { ResidentTables } from './resident-tables.ts';
 
 export interface LiveStreamsOptions {
   catalog: Catalog;
@@ -12,6 +13,7 @@ export interface LiveStreamsOptions {
   log: LogReader;
   store: ObjectStore;
   tables: TableStore;
+  residents: ResidentTables;
 }
 
 /**
@@ -77,9 +79,9 @@ export class LiveStreams {
   }
 
   async #add(definition: StreamDefinition): Promise<void> {
-    const { store, tables } = this.#options;
+    const { store, tables, residents } = this.#options;
     const states = new TableStates(store, definition.incarnation);
-    this.#streams.set(definition.incarnation, await LiveStream.open(definition, { store, tables, states }));
+    this.#streams.set(definition.incarnation, await LiveStream.open(definition, { store, tables, states }, residents));
   }
 
   #apply(segment: Segment): void {
@@ -105,9 +107,9 @@ export class LiveStreams {
   /** A new life has no table yet, so its tail is complete from the start. */
   #create(definition: StreamDefinition): void {
     if (this.#streams.has(definition.incarnation)) return;
-    const { store, tables } = this.#options;
+    const { store, tables, residents } = this.#options;
     const states = new TableStates(store, definition.incarnation);
-    this.#streams.set(definition.incarnation, LiveStream.fresh(definition, { store, tables, states }));
+    this.#streams.set(definition.incarnation, LiveStream.fresh(definition, { store, tables, states }, residents));
   }
 
   #drop(incarnation: string): void {

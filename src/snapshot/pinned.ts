@@ -1,4 +1,5 @@
 import { encodeToken, type Position, type StreamDefinition, type TailSnapshot } from '../streams/index.ts';
+import type { ResidentRows } from './resident-rows.ts';
 import type { ShadowedRows } from './shadowed-rows.ts';
 import type { Freshness } from './snapshot-types.ts';
 import type { TableView } from './table-view.ts';
@@ -11,6 +12,8 @@ export interface Pinned {
   definition: StreamDefinition;
   shard: number;
   table: TableView | null;
+  /** The rows of `table` in memory, when they are kept there. */
+  resident: ResidentRows | null;
   /** Accounts for the table rows the tail hides; null when it can hide none. */
   shadowed: ShadowedRows | null;
   tail: TailSnapshot;

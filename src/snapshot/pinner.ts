@@ -93,6 +93,7 @@ export class Pinner {
       definition,
       shard: streams.shardNumber,
       table: stream.view,
+      resident: stream.resident,
       shadowed: stream.shadowed,
       tail: stream.tail.snapshot(stream.logSeq, streams.shard.seq),
       throughSegment: streams.shard.seq,
@@ -106,9 +107,10 @@ export class Pinner {
     const throughTimeMs = await this.#timeOf(segment);
     const base = { definition, shard: streams.shardNumber, throughSegment: segment, throughTimeMs };
     if (stream.logSeq <= segment) {
-      return { ...base, table: stream.view, shadowed: stream.shadowed, tail: stream.tail.snapshot(stream.logSeq, segment) };
+      const { view: table, resident, shadowed } = stream;
+      return { ...base, table, resident, shadowed, tail: stream.tail.snapshot(stream.logSeq, segment) };
     }
-    return { ...base, ...(await past.at(stream, segment)) };
+    return { ...base, ...(await past.at(stream, segment)), resident: null };
   }
 
   async #timeOf(segment: number): Promise<number> {

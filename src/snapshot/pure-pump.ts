@@ -40,7 +40,7 @@ export class PurePump {
 
   async #run(): Promise<void> {
     while (this.#backlogRows > 0) {
-      await this.#clock.sleep(0);
+      await this.#clock.turn();
       this.#slice();
     }
     this.#running = null;

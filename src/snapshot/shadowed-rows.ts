@@ -1,4 +1,4 @@
-import { fromUtf8, isJsonObject, type JsonValue } from '../base/index.ts';
+import { byteString, fromUtf8, isJsonObject, type JsonValue } from '../base/index.ts';
 import type { TableRow } from '../lakehouse/index.ts';
 import { analyze, type StreamDefinition, searchText, type TailSnapshot } from '../streams/index.ts';
 import type { TableView } from './table-view.ts';
@@ -58,7 +58,7 @@ export class ShadowedRows {
     const names: string[] = [];
     const keys: Uint8Array[] = [];
     for (const { key } of tail.shadowingKeys(this.#throughSegment)) {
-      const name = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+      const name = byteString(key);
       if (this.#seen.has(name) || !this.#view.statistics.mayHaveKey(key)) continue;
       names.push(name);
       keys.push(key);

@@ -18,6 +18,7 @@ export {
   type Segment,
   type SegmentBatch,
 } from './segment-types.ts';
+export { RowIndex } from './tail/row-index.ts';
 export { StreamTail } from './tail/stream-tail.ts';
 export type { TailHit, TailSnapshot } from './tail/tail-snapshot.ts';
 export { analyze, LANCE_TEXT_INDEX } from './text/analyze.ts';

@@ -58,6 +58,10 @@ export class VirtualClock implements Clock {
     });
   }
 
+  turn(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** Lets `ms` pass: due timers run in order (those they start as well, when due within it), then everything they woke. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { utf8 } from '../../src/base/index.ts';
-import { foldRecords, keyName } from '../../src/lakehouse/compact/fold.ts';
+import { byteString, utf8 } from '../../src/base/index.ts';
+import { foldRecords } from '../../src/lakehouse/compact/fold.ts';
 import type { StreamRecord } from '../../src/streams/index.ts';
 
 const written = fc.array(fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd'), deleted: fc.boolean() }), { maxLength: 40 });
@@ -23,7 +23,7 @@ function recordsOf(list: readonly { key: string; deleted: boolean }[]): StreamRe
 function supersededTimes(records: readonly StreamRecord[]): Map<number, number | undefined> {
   const times = new Map<number, number | undefined>();
   for (const [index, record] of records.entries()) {
-    const next = records.slice(index + 1).find(other => keyName(other.key!) === keyName(record.key!));
+    const next = records.slice(index + 1).find(other => byteString(other.key!) === byteString(record.key!));
     times.set(record.seq, record.value === null ? record.ingestedAtMs : next?.ingestedAtMs);
   }
   return times;
@@ -40,13 +40,13 @@ describe('folding a step', () => {
         for (const to of [...cuts.sort((a, b) => a - b), records.length]) {
           const step = foldRecords('upsert', records.slice(from, to));
           for (const { key, belowSeq, supersededAtMs } of step.keys) {
-            const row = table.get(keyName(key));
+            const row = table.get(byteString(key));
             if (row === undefined || row.seq >= belowSeq) continue;
             found.set(row.seq, supersededAtMs);
-            table.delete(keyName(key));
+            table.delete(byteString(key));
           }
           for (const { row, supersededAtMs } of step.changes) found.set(row.seq, supersededAtMs);
-          for (const row of step.rows) table.set(keyName(row.key!), row as StreamRecord);
+          for (const row of step.rows) table.set(byteString(row.key!), row as StreamRecord);
           from = Math.max(from, to);
         }
         for (const row of table.values()) found.set(row.seq, undefined);
@@ -62,8 +62,8 @@ describe('folding a step', () => {
         const { rows, changes, keys } = foldRecords('upsert', records);
         const seqs = [...rows.map(row => row.seq), ...changes.map(change => change.row.seq)];
         expect(seqs.sort((a, b) => a - b)).toEqual(records.map(record => record.seq));
-        expect(new Set(rows.map(row => keyName(row.key!))).size).toBe(rows.length);
-        expect(keys.map(({ key }) => keyName(key))).toEqual([...new Set(list.map(({ key }) => key))]);
+        expect(new Set(rows.map(row => byteString(row.key!))).size).toBe(rows.length);
+        expect(keys.map(({ key }) => byteString(key))).toEqual([...new Set(list.map(({ key }) => key))]);
       }),
     );
   });
@@ -77,7 +77,7 @@ describe('folding a step', () => {
   });
 
   test('binary keys are told apart byte by byte', () => {
-    const names = [[0xff], [0xc3, 0xbf], [0x00], [], [0xfe], [0xef, 0xbf, 0xbd]].map(bytes => keyName(Uint8Array.from(bytes)));
+    const names = [[0xff], [0xc3, 0xbf], [0x00], [], [0xfe], [0xef, 0xbf, 0xbd]].map(bytes => byteString(Uint8Array.from(bytes)));
     expect(new Set(names).size).toBe(names.length);
   });
 });

@@ -139,7 +139,7 @@ export function withStepHook(tables: TableStore, hook: StepHook): TableStore {
     appendChanges: changes => around('appendChanges', () => staging.appendChanges(changes)),
     setVectors: (seqs, vectors) => around('setVectors', () => staging.setVectors(seqs, vectors)),
     optimize: options => around('optimize', () => staging.optimize(options)),
-    verify: watermark => around('verify', () => staging.verify(watermark)),
+    verify: (...asked) => around('verify', () => staging.verify(...asked)),
   }));
   return { ...hooked, begin: (...begin) => around('begin', () => hooked.begin(...begin)) };
 }
@@ -153,7 +153,7 @@ export function withFacts(tables: TableStore, change: (facts: StagedFacts) => St
     appendChanges: changes => staging.appendChanges(changes),
     setVectors: (seqs, vectors) => staging.setVectors(seqs, vectors),
     optimize: options => staging.optimize(options),
-    verify: async watermark => change(await staging.verify(watermark)),
+    verify: async (...asked) => change(await staging.verify(...asked)),
   }));
 }
 

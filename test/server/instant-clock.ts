@@ -5,6 +5,7 @@ export function instantClock(): Clock & { sleptMs: number[] } {
   const sleptMs: number[] = [];
   return {
     sleptMs,
+    turn: () => Promise.resolve(),
     nowMs: () => 0,
     after: () => ({ cancel() {} }),
     sleep: async ms => {

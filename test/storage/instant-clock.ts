@@ -5,6 +5,7 @@ export function instantClock(): Clock & { sleptMs: number[] } {
   const sleptMs: number[] = [];
   return {
     sleptMs,
+    turn: () => Promise.resolve(),
     nowMs: () => sleptMs.reduce((sum, ms) => sum + ms, 0),
     sleep: async ms => {
       sleptMs.push(ms);

@@ -98,6 +98,25 @@ export class BoolReader extends ColumnReader {
   }
 }
 
+/** Fixed-size lists of float32. */
+export class VectorReader extends ColumnReader {
+  readonly #values: Float32Array;
+  readonly #dimensions: number;
+
+  constructor(data: ArrowData, dimensions: number) {
+    super(data);
+    this.#values = data.children[0].values;
+    this.#dimensions = dimensions;
+  }
+
+  /** A view into the batch. */
+  vector(row: number): Float32Array | null {
+    if (this.isNull(row)) return null;
+    const start = row * this.#dimensions;
+    return this.#values.subarray(start, start + this.#dimensions);
+  }
+}
+
 /** The data of a column; a missing one means that the dataset is not what the table state says. */
 export function columnData(batch: ArrowBatch, name: string): ArrowData {
   const vector = batch.getChild(name);

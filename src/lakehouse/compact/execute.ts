@@ -1,10 +1,10 @@
-import { TailwaterError } from '../../base/index.ts';
+import { byteString, TailwaterError } from '../../base/index.ts';
 import { analyze, type StreamDefinition, searchText } from '../../streams/index.ts';
 import type { StatisticsCollector } from '../statistics/collector.ts';
 import type { ChangedRow, StagedFacts, TableStaging, TableVersions } from '../table-store.ts';
 import type { TableRow, TableState } from '../table-types.ts';
 import { parseValue } from './derive.ts';
-import { type KeyLookup, keyName } from './fold.ts';
+import type { KeyLookup } from './fold.ts';
 import { checkFacts, expectedFacts } from './outcome.ts';
 import type { Pace } from './pace.ts';
 import { rowsToWrite, type StepPlan } from './plan.ts';
@@ -63,9 +63,9 @@ async function takeRows(staging: TableStaging, lookups: readonly KeyLookup[]): P
 
 /** A key has one row: anything else would have entered the table twice. */
 function supersededRows(taken: readonly TableRow[], lookups: readonly KeyLookup[]): ChangedRow[] {
-  const pending = new Map(lookups.map(lookup => [keyName(lookup.key), lookup.supersededAtMs]));
+  const pending = new Map(lookups.map(lookup => [byteString(lookup.key), lookup.supersededAtMs]));
   return taken.map(row => {
-    const name = row.key === null ? null : keyName(row.key);
+    const name = row.key === null ? null : byteString(row.key);
     const supersededAtMs = name === null ? undefined : pending.get(name);
     if (name === null || supersededAtMs === undefined) {
       throw new TailwaterError('TW_DATA_DAMAGED', {

@@ -1,3 +1,4 @@
+import { byteString } from '../../base/index.ts';
 import type { StreamKind, StreamRecord } from '../../streams/index.ts';
 import type { ChangedRow } from '../table-store.ts';
 
@@ -45,16 +46,11 @@ function linkVersions(records: readonly StreamRecord[], keys: KeyLookup[]): Int3
   const newest = new Map<string, number>();
   for (const [index, record] of records.entries()) {
     if (record.key === null) continue;
-    const name = keyName(record.key);
+    const name = byteString(record.key);
     const earlier = newest.get(name);
     if (earlier !== undefined) next[earlier] = index;
     else keys.push({ key: record.key, belowSeq: record.seq, supersededAtMs: record.ingestedAtMs });
     newest.set(name, index);
   }
   return next;
-}
-
-/** A key as a string that is equal exactly when the bytes are: one character per byte. */
-export function keyName(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }

@@ -18,7 +18,7 @@ export class Pace {
   }
 
   async rest(): Promise<void> {
-    await this.#clock.sleep(0);
+    await this.#clock.turn();
     this.#startedMs = this.#clock.nowMs();
   }
 }

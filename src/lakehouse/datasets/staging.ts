@@ -1,4 +1,4 @@
-import { AdditiveHash, TailwaterError } from '../../base/index.ts';
+import { AdditiveHash, byteString, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import { arrowSchema, type DatasetKind } from '../columns/arrow-schema.ts';
 import type { ChangedRow, StagedFacts, TableRows, TableStaging, TableVersions } from '../table-store.ts';
@@ -6,7 +6,6 @@ import type { TableRow, TableSchema } from '../table-types.ts';
 import { batchesOf } from './batches.ts';
 import type { Dataset, Datasets, IndexKind } from './dataset.ts';
 import { GuardedDataset } from './guarded-dataset.ts';
-import { keyName } from './key-name.ts';
 
 /** Keys or seqs in one predicate: longer lists cost more to plan than a second query. */
 const LIST_LENGTH = 5_000;
@@ -65,12 +64,12 @@ export class DatasetStaging implements TableStaging {
   }
 
   async takeKeys(keys: readonly Uint8Array[], belowSeq: readonly number[]): Promise<TableRow[]> {
-    const limits = new Map(keys.map((key, index) => [keyName(key), belowSeq[index]]));
+    const limits = new Map(keys.map((key, index) => [byteString(key), belowSeq[index]]));
     const taken: TableRow[] = [];
     const dataset = await this.#rows.dataset();
     for (let at = 0; at < keys.length; at += LIST_LENGTH) {
       const found = await dataset.byKeys(this.#schema, keys.slice(at, at + LIST_LENGTH));
-      taken.push(...found.filter(row => row.seq < limits.get(keyName(row.key!))!));
+      taken.push(...found.filter(row => row.seq < limits.get(byteString(row.key!))!));
     }
     await this.#delete(taken.map(row => row.seq));
     return taken;

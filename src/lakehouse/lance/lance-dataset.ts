@@ -1,4 +1,5 @@
 import type { Table } from '@lancedb/lancedb';
+import { byteString } from '../../base/index.ts';
 import type { ArrowTable } from '../columns/arrow.ts';
 import { arrow } from '../columns/arrow.ts';
 import { recordColumns, userField } from '../columns/arrow-schema.ts';
@@ -8,7 +9,6 @@ import { encodeChanges, encodeRows } from '../columns/encode-rows.ts';
 import { quotedName } from '../columns/sql.ts';
 import { decodePlan } from '../columns/value-decoder.ts';
 import type { Dataset, IndexKind, PositionBatch } from '../datasets/dataset.ts';
-import { keyName } from '../datasets/key-name.ts';
 import type { ChangedRow, TableRows } from '../table-store.ts';
 import type { TableColumn, TableRow, TableSchema } from '../table-types.ts';
 import { abovePredicate, keysPredicate, seqsPredicate } from './predicates.ts';
@@ -131,14 +131,14 @@ export class LanceDataset implements Dataset {
 /** Finds by the indexed text of the key, then keeps what has exactly one of the keys. */
 export async function rowsByKeys(table: Table, schema: TableSchema, keys: readonly Uint8Array[]): Promise<TableRow[]> {
   if (keys.length === 0) return [];
-  const wanted = new Set(keys.map(keyName));
+  const wanted = new Set(keys.map(byteString));
   const plan = decodePlan(schema);
   const rows: TableRow[] = [];
   for await (const batch of table.query().where(keysPredicate(keys)).select(recordColumns(schema))) {
     const decoder = new RowDecoder(plan, batch);
     for (let at = 0; at < decoder.rows; at++) {
       const row = decoder.row(at);
-      if (row.key !== null && wanted.has(keyName(row.key))) rows.push(row);
+      if (row.key !== null && wanted.has(byteString(row.key))) rows.push(row);
     }
   }
   return rows;

@@ -1,12 +1,12 @@
 import { MatchQuery, type Table } from '@lancedb/lancedb';
 import type { ArrowBatch, ArrowTable } from '../columns/arrow.ts';
 import { recordColumns } from '../columns/arrow-schema.ts';
-import { BytesReader, columnData, NumberReader } from '../columns/column-readers.ts';
+import { BytesReader, columnData, NumberReader, VectorReader } from '../columns/column-readers.ts';
 import { decodeRows, RowDecoder } from '../columns/decode-rows.ts';
 import { type DecodePlan, decodePlan } from '../columns/value-decoder.ts';
 import { readOffsets } from '../datasets/offsets.ts';
 import type { TableVersion } from '../table-store.ts';
-import type { TableCandidate, TableRow, TableSchema } from '../table-types.ts';
+import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { rowsByKeys } from './lance-dataset.ts';
 import { offsetsPredicate } from './predicates.ts';
 
@@ -67,15 +67,37 @@ export class LanceVersion implements TableVersion {
     });
   }
 
-  async *scan(options: { where?: string | null; batchRows?: number }): AsyncGenerator<TableRow[]> {
-    const query = this.#rows.query().select(this.#columns);
+  async *scan(options: ScanOptions): AsyncGenerator<TableRow[]> {
+    yield* this.#scan(options, this.#columns, batch => {
+      const decoder = new RowDecoder(this.#plan, batch);
+      return at => decoder.row(at);
+    });
+  }
+
+  async *scanIndexable(options: ScanOptions): AsyncGenerator<IndexableRow[]> {
+    const { text, dimensions } = this.#schema;
+    const columns = [...this.#columns, ...(text ? ['_text'] : []), ...(dimensions === null ? [] : ['_embedding'])];
+    yield* this.#scan(options, columns, batch => {
+      const decoder = new RowDecoder(this.#plan, batch);
+      const texts = text ? new BytesReader(columnData(batch, '_text')) : null;
+      const vectors = dimensions === null ? null : new VectorReader(columnData(batch, '_embedding'), dimensions);
+      return at => ({ row: decoder.row(at), text: texts?.text(at) ?? null, vector: vectors?.vector(at) ?? null });
+    });
+  }
+
+  async *#scan<T>(
+    options: ScanOptions,
+    columns: string[],
+    readerOf: (batch: ArrowBatch) => (at: number) => T,
+  ): AsyncGenerator<T[]> {
+    const query = this.#rows.query().select(columns);
     if (options.where != null) query.where(options.where);
     const batchRows = options.batchRows ?? SCAN_BATCH_ROWS;
     for await (const batch of query) {
-      const decoder = new RowDecoder(this.#plan, batch);
-      for (let start = 0; start < decoder.rows; start += batchRows) {
-        const length = Math.min(batchRows, decoder.rows - start);
-        yield Array.from({ length }, (_, at) => decoder.row(start + at));
+      const read = readerOf(batch);
+      for (let start = 0; start < batch.numRows; start += batchRows) {
+        const length = Math.min(batchRows, batch.numRows - start);
+        yield Array.from({ length }, (_, at) => read(start + at));
       }
     }
   }
@@ -115,6 +137,11 @@ export class LanceVersion implements TableVersion {
     this.#changes ??= this.#openChanges();
     return this.#changes;
   }
+}
+
+interface ScanOptions {
+  where?: string | null;
+  batchRows?: number;
 }
 
 /** Makes a candidate of a row, given its position in the batch and its id. */

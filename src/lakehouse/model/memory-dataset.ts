@@ -1,8 +1,7 @@
-import { type Random, TailwaterError } from '../../base/index.ts';
+import { byteString, type Random, TailwaterError } from '../../base/index.ts';
 import { ValueEncoder } from '../columns/value-encoder.ts';
 import { valueTree } from '../columns/value-tree.ts';
 import type { Dataset, IndexKind, PositionBatch } from '../datasets/dataset.ts';
-import { keyName } from '../datasets/key-name.ts';
 import type { ChangedRow, TableRows } from '../table-store.ts';
 import type { TableColumn, TableRow, TableSchema } from '../table-types.ts';
 
@@ -207,8 +206,8 @@ export function emptyContent(schema: TableSchema): Content {
 }
 
 export function rowsOfKeys(content: Content, keys: readonly Uint8Array[]): TableRow[] {
-  const wanted = new Set(keys.map(keyName));
-  return content.rows.filter(({ row }) => row.key !== null && wanted.has(keyName(row.key))).map(({ row }) => row);
+  const wanted = new Set(keys.map(byteString));
+  return content.rows.filter(({ row }) => row.key !== null && wanted.has(byteString(row.key))).map(({ row }) => row);
 }
 
 function rawMarks(schema: TableSchema, rows: readonly TableRow[]): boolean[] {

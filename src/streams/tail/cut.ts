@@ -1,9 +1,10 @@
 import type { TailChunk } from './chunk.ts';
 import { CHUNK_ROWS } from './row-flags.ts';
+import type { SearchableChunk } from './searchable-chunk.ts';
 
 /** A range of ordinals, [start, end), with the chunks that hold it. */
-export interface Cut {
-  readonly chunks: readonly TailChunk[];
+export interface Cut<Chunk extends SearchableChunk = TailChunk> {
+  readonly chunks: readonly Chunk[];
   readonly start: number;
   readonly end: number;
 }
@@ -11,11 +12,11 @@ export interface Cut {
 /** What a caller thinks of a row; absent: every row will do. */
 export type Accept = (ordinal: number) => boolean;
 
-export function firstRowOf(cut: Cut, chunk: TailChunk): number {
+export function firstRowOf(cut: Cut<SearchableChunk>, chunk: SearchableChunk): number {
   return Math.max(0, cut.start - chunk.base);
 }
 
-export function endRowOf(cut: Cut, chunk: TailChunk): number {
+export function endRowOf(cut: Cut<SearchableChunk>, chunk: SearchableChunk): number {
   return Math.min(chunk.count, cut.end - chunk.base);
 }
 

@@ -61,7 +61,3 @@ export function findKey(generations: readonly KeyGeneration[], key: string, firs
   }
   return -1;
 }
-
-export function keyText(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
-}

@@ -1,7 +1,7 @@
 import type { Bm25, CorpusStatistics } from '../text/bm25.ts';
-import type { TailChunk } from './chunk.ts';
 import { type Accept, type Cut, endRowOf, firstRowOf } from './cut.ts';
 import { CHUNK_ROWS } from './row-flags.ts';
+import type { SearchableChunk } from './searchable-chunk.ts';
 import { TopHits } from './top-hits.ts';
 import { totalsOf } from './totals.ts';
 
@@ -30,7 +30,13 @@ function documentFrequency(cut: Cut, term: string): number {
 }
 
 /** The best rows by BM25, chunk by chunk, term by term: only postings of the query's terms are read. */
-export function searchTextIn(cut: Cut, terms: readonly string[], bm25: Bm25, limit: number, accept: Accept | undefined): TopHits {
+export function searchTextIn(
+  cut: Cut<SearchableChunk>,
+  terms: readonly string[],
+  bm25: Bm25,
+  limit: number,
+  accept: Accept | undefined,
+): TopHits {
   const top = new TopHits(limit);
   const scratch = { scores: new Float64Array(CHUNK_ROWS), rows: new Uint16Array(CHUNK_ROWS) };
   for (const chunk of cut.chunks) {
@@ -48,8 +54,8 @@ export function searchTextIn(cut: Cut, terms: readonly string[], bm25: Bm25, lim
 
 /** Adds up the scores of the chunk's rows in the order of the terms, as Bm25.score does, so that both give the same bits. */
 function scoreChunk(
-  cut: Cut,
-  chunk: TailChunk,
+  cut: Cut<SearchableChunk>,
+  chunk: SearchableChunk,
   terms: readonly string[],
   bm25: Bm25,
   { scores, rows }: { scores: Float64Array; rows: Uint16Array },

@@ -1,9 +1,15 @@
 import { type Accept, type Cut, endRowOf, firstRowOf } from './cut.ts';
 import { ROW } from './row-flags.ts';
+import type { SearchableChunk } from './searchable-chunk.ts';
 import { TopHits } from './top-hits.ts';
 
 /** The rows most similar to the query, by the dot product of unit vectors; every vector of the cut is compared. */
-export function searchVectorIn(cut: Cut, query: Float32Array, limit: number, accept: Accept | undefined): TopHits {
+export function searchVectorIn(
+  cut: Cut<SearchableChunk>,
+  query: Float32Array,
+  limit: number,
+  accept: Accept | undefined,
+): TopHits {
   const top = new TopHits(limit);
   for (const chunk of cut.chunks) {
     const firstRow = firstRowOf(cut, chunk);

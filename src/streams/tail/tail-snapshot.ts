@@ -1,4 +1,4 @@
-import { type JsonValue, TailwaterError } from '../../base/index.ts';
+import { byteString, type JsonValue, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../definition.ts';
 import type { StreamRecord } from '../records.ts';
 import type { Bm25, CorpusStatistics } from '../text/bm25.ts';
@@ -6,7 +6,7 @@ import { searchText } from '../text/record-text.ts';
 import { recordAt } from '../wal/batch-decode.ts';
 import type { Piece, TailChunk } from './chunk.ts';
 import { type Accept, type Cut, chunkOf, endRowOf, firstRowOf } from './cut.ts';
-import { findKey, type KeyGeneration, keyText } from './key-index.ts';
+import { findKey, type KeyGeneration } from './key-index.ts';
 import { ROW } from './row-flags.ts';
 import { searchTextIn, textStatisticsOf } from './search-text.ts';
 import { searchVectorIn } from './search-vector.ts';
@@ -126,7 +126,7 @@ export class TailSnapshot {
   /** The newest record of the key in the cut of an upsert stream. */
   lookup(key: Uint8Array): { ordinal: number; deleted: boolean } | null {
     const { generations, chunks, start, end } = this.#parts;
-    const ordinal = findKey(generations, keyText(key), start, end);
+    const ordinal = findKey(generations, byteString(key), start, end);
     if (ordinal < 0) return null;
     const chunk = chunkOf(chunks, ordinal);
     return { ordinal, deleted: (chunk.flags[ordinal - chunk.base] & ROW.tombstone) !== 0 };
@@ -134,7 +134,7 @@ export class TailSnapshot {
 
   /** Whether the cut of an upsert stream has any record of the key, which then hides older rows of it. */
   shadows(key: Uint8Array): boolean {
-    return findKey(this.#parts.generations, keyText(key), this.#parts.start, this.#parts.end) >= 0;
+    return findKey(this.#parts.generations, byteString(key), this.#parts.start, this.#parts.end) >= 0;
   }
 
   /** Every distinct key of the cut of an upsert stream, deleted ones too, with its newest record; in order of these. */

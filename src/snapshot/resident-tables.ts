@@ -1,0 +1,214 @@
+import { type Clock, type Logger, TailwaterError } from '../base/index.ts';
+import type { IndexableRow } from '../lakehouse/index.ts';
+import { recordSeq, type StreamDefinition, type TailSnapshot } from '../streams/index.ts';
+import { ResidentRows } from './resident-rows.ts';
+import type { TableView } from './table-view.ts';
+
+export interface ResidentSettings {
+  /** Memory for the rows of small tables, all together. Default 256 MiB; 0: none is kept. */
+  maxResidentBytes: number;
+  /** Tables with more rows are searched in the table store only. Default 50,000. */
+  maxResidentRows: number;
+}
+
+export const RESIDENT_DEFAULTS: ResidentSettings = { maxResidentBytes: 256 * 1024 * 1024, maxResidentRows: 50_000 };
+
+/** Longest time of uninterrupted computing. */
+const SLICE_MS = 5;
+/** What a row costs beside its vector, assumed before it is loaded. */
+const ASSUMED_ROW_BYTES = 1_024;
+/** Rows that are gone are dropped by loading anew when they are this many, and more than the rows that are left. */
+const MAX_GONE_ROWS = 4_096;
+
+/** Whose rows are kept: a stream on this node. */
+export interface ResidentOwner {
+  readonly definition: StreamDefinition;
+  readonly view: TableView | null;
+  readonly closed: boolean;
+  /** Takes the rows of a view; false when that view is not the newest any more. */
+  adopt(view: TableView, rows: ResidentRows): boolean;
+  /** Gives the rows up. */
+  evict(): void;
+}
+
+/** From one table state to a newer one; `tail` has the records between them. */
+export interface TableStep {
+  from: TableView;
+  to: TableView;
+  tail: TailSnapshot;
+}
+
+/**
+ * Decides which tables have their rows in memory, within one budget, and loads them in the background, one after another. A table gets in when it
+ * appears and there is room, or when it is searched; then those that were searched longest ago make room.
+ */
+export class ResidentTables {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #settings: ResidentSettings;
+  /** Bytes per owner, the one searched longest ago first. */
+  readonly #held = new Map<ResidentOwner, number>();
+  readonly #waiting = new Map<ResidentOwner, { urgent: boolean }>();
+  #running: Promise<void> | null = null;
+  #closed = false;
+  readonly #counts = { loads: 0, evictions: 0 };
+
+  constructor(options: { clock: Clock; logger: Logger; settings?: Partial<ResidentSettings> }) {
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#settings = { ...RESIDENT_DEFAULTS, ...options.settings };
+  }
+
+  stats(): Record<string, number> {
+    return { tables: this.#held.size, bytes: this.#bytes(), waiting: this.#waiting.size, ...this.#counts };
+  }
+
+  /** A table has appeared or changed without its rows: they are loaded when there is room. */
+  appeared(owner: ResidentOwner): void {
+    this.#request(owner, false);
+  }
+
+  /** A search used the rows, or would have. */
+  searched(owner: ResidentOwner): void {
+    const bytes = this.#held.get(owner);
+    if (bytes === undefined) this.#request(owner, true);
+    else {
+      this.#held.delete(owner);
+      this.#held.set(owner, bytes);
+    }
+  }
+
+  /**
+   * The rows of the next table state, from those of the one before: what the tail gives up leaves or enters. Null when they do not follow
+   * from each other; then `appeared` loads them.
+   */
+  async follow(owner: ResidentOwner, rows: ResidentRows, step: TableStep): Promise<ResidentRows | null> {
+    const { to } = step;
+    const next = await this.#next(owner.definition, rows, step);
+    if (next === null || next.rowCount !== to.state.rowCount || !this.#fits(to) || tooManyGone(next)) {
+      this.#held.delete(owner);
+      return null;
+    }
+    this.#held.set(owner, next.bytes);
+    this.#makeRoom(owner);
+    return this.#held.has(owner) ? next : null;
+  }
+
+  /** The owner gave its rows up, or is no more. */
+  released(owner: ResidentOwner): void {
+    this.#held.delete(owner);
+    this.#waiting.delete(owner);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#waiting.clear();
+    await this.#running;
+  }
+
+  async #next({ kind }: StreamDefinition, rows: ResidentRows, { from, to, tail }: TableStep): Promise<ResidentRows | null> {
+    if (from.state.nullVectors > 0 || to.state.nullVectors > 0) return null;
+    if (from.state.logSeq === to.state.logSeq) return rows;
+    const leaving = kind === 'upsert' ? [...tail.shadowingKeys()].map(({ key }) => key) : [];
+    const added = await collect(to, `_seq >= ${recordSeq(from.state.logSeq + 1, 0)}`);
+    return rows.next(leaving, added, this.#pace());
+  }
+
+  #request(owner: ResidentOwner, urgent: boolean): void {
+    const { view } = owner;
+    if (this.#closed || owner.closed || view === null || !searchable(owner.definition) || !this.#fits(view)) return;
+    if (!urgent && this.#bytes() + assumedBytes(view) > this.#settings.maxResidentBytes) return;
+    const waiting = this.#waiting.get(owner);
+    if (waiting) waiting.urgent ||= urgent;
+    else this.#waiting.set(owner, { urgent });
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null;
+    });
+  }
+
+  #fits(view: TableView): boolean {
+    const { maxResidentBytes, maxResidentRows } = this.#settings;
+    return view.state.rowCount <= maxResidentRows && assumedBytes(view) <= maxResidentBytes;
+  }
+
+  async #run(): Promise<void> {
+    // The caller goes on first: what it does may be urgent, loading is not.
+    await this.#clock.turn();
+    for (let next = this.#mostUrgent(); next !== null; next = this.#mostUrgent()) {
+      this.#waiting.delete(next);
+      await this.#load(next).catch(error =>
+        this.#logger.warn(
+          { stream: next?.definition.name, error: String(error) },
+          'The rows of a table could not be loaded into memory',
+        ),
+      );
+    }
+  }
+
+  #mostUrgent(): ResidentOwner | null {
+    for (const [owner, { urgent }] of this.#waiting) if (urgent) return owner;
+    return this.#waiting.keys().next().value ?? null;
+  }
+
+  async #load(owner: ResidentOwner): Promise<void> {
+    const { view } = owner;
+    if (view === null || this.#closed) return;
+    this.#counts.loads++;
+    const all = await collect(view, null);
+    all.sort((a, b) => a.row.seq - b.row.seq);
+    const rows = await ResidentRows.empty().next([], all, this.#pace());
+    if (this.#closed) return;
+    if (rows === null || rows.rowCount !== view.state.rowCount) {
+      throw new TailwaterError('TW_DATA_DAMAGED', {
+        detail: `The table has ${all.length} rows, its state says ${view.state.rowCount}.`,
+      });
+    }
+    if (!owner.adopt(view, rows)) return this.appeared(owner);
+    this.#held.set(owner, rows.bytes);
+    this.#makeRoom(owner);
+  }
+
+  /** Evicts what was searched longest ago, this owner last. */
+  #makeRoom(owner: ResidentOwner): void {
+    for (const held of [...this.#held.keys()].filter(each => each !== owner).concat(owner)) {
+      if (this.#bytes() <= this.#settings.maxResidentBytes) return;
+      this.#counts.evictions++;
+      this.#held.delete(held);
+      held.evict();
+    }
+  }
+
+  #bytes(): number {
+    let sum = 0;
+    for (const bytes of this.#held.values()) sum += bytes;
+    return sum;
+  }
+
+  #pace(): () => Promise<void> | undefined {
+    let startedMs = this.#clock.nowMs();
+    return () => {
+      if (this.#clock.nowMs() - startedMs < SLICE_MS) return undefined;
+      return this.#clock.turn().then(() => {
+        startedMs = this.#clock.nowMs();
+      });
+    };
+  }
+}
+
+async function collect(view: TableView, where: string | null): Promise<IndexableRow[]> {
+  const rows: IndexableRow[] = [];
+  for await (const batch of view.version.scanIndexable({ where })) rows.push(...batch);
+  return rows;
+}
+
+function searchable(definition: StreamDefinition): boolean {
+  return definition.search !== null || definition.embed !== null;
+}
+
+function assumedBytes({ state }: TableView): number {
+  return state.rowCount * (ASSUMED_ROW_BYTES + 4 * (state.schema.dimensions ?? 0));
+}
+
+function tooManyGone(rows: ResidentRows): boolean {
+  return rows.goneCount > MAX_GONE_ROWS && rows.goneCount > rows.rowCount;
+}
