@@ -157,6 +157,11 @@ export class TailChunk {
 
   /** The piece that holds the row. */
   pieceOf(row: number): Piece {
+    return this.pieces[this.pieceIndexOf(row)];
+  }
+
+  /** The place in `pieces` of the one that holds the row; the last one when none does. */
+  pieceIndexOf(row: number): number {
     let low = 0;
     let high = this.pieces.length - 1;
     while (low < high) {
@@ -164,7 +169,7 @@ export class TailChunk {
       if (this.pieces[middle].row <= row) low = middle;
       else high = middle - 1;
     }
-    return this.pieces[low];
+    return low;
   }
 
   /** The first row of a segment above this one; `count` when there is none. */

@@ -2,8 +2,12 @@ import type { Bm25, CorpusStatistics } from '../text/bm25.ts';
 import { type Accept, type Cut, endRowOf, firstRowOf } from './cut.ts';
 import { CHUNK_ROWS } from './row-flags.ts';
 import type { SearchableChunk } from './searchable-chunk.ts';
+import { frequencyOf, rowOf } from './text-index.ts';
 import { TopHits } from './top-hits.ts';
 import { totalsOf } from './totals.ts';
+
+/** One term's postings of one chunk; every use is over before the next begins. */
+const postings = new Uint32Array(CHUNK_ROWS);
 
 /** Documents, tokens and document frequencies over the rows that win in the cut. A repeated term has the same frequency at each place. */
 export function textStatisticsOf(cut: Cut, terms: readonly string[]): CorpusStatistics {
@@ -21,9 +25,8 @@ function documentFrequency(cut: Cut, term: string): number {
     const whole = chunk.base >= cut.start && chunk.end <= cut.end && chunk.newestMark < 0;
     if (whole) frequency += chunk.text!.count(term);
     else {
-      chunk.text!.forEach(term, firstRowOf(cut, chunk), endRowOf(cut, chunk), row => {
-        if (!chunk.isSuperseded(row, cut.end)) frequency++;
-      });
+      const count = chunk.text!.read(term, firstRowOf(cut, chunk), endRowOf(cut, chunk), postings);
+      for (let at = 0; at < count; at++) if (!chunk.isSuperseded(rowOf(postings[at]), cut.end)) frequency++;
     }
   }
   return frequency;
@@ -63,12 +66,14 @@ function scoreChunk(
   const { lengths } = chunk;
   const clean = chunk.newestMark < 0;
   let count = 0;
-  terms.forEach((term, place) => {
-    chunk.text!.forEach(term, firstRowOf(cut, chunk), endRowOf(cut, chunk), (row, frequency) => {
-      if (!clean && chunk.isSuperseded(row, cut.end)) return;
+  for (const [place, term] of terms.entries()) {
+    const found = chunk.text!.read(term, firstRowOf(cut, chunk), endRowOf(cut, chunk), postings);
+    for (let at = 0; at < found; at++) {
+      const row = rowOf(postings[at]);
+      if (!clean && chunk.isSuperseded(row, cut.end)) continue;
       if (scores[row] === 0) rows[count++] = row;
-      scores[row] += bm25.termScore(place, frequency, lengths[row]);
-    });
-  });
+      scores[row] += bm25.termScore(place, frequencyOf(postings[at]), lengths[row]);
+    }
+  }
   return count;
 }

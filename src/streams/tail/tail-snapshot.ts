@@ -143,7 +143,7 @@ export class TailSnapshot {
     for (const { chunk, piece, row } of this.#rowsAbove(afterSegment)) {
       const { bytes, keyStart, keyEnd } = piece.batch.batch;
       const index = piece.index + row - piece.row;
-      if (piece.segment.seq <= afterSegment || keyStart[index] < 0 || chunk.isSuperseded(row, this.#parts.end)) continue;
+      if (keyStart[index] < 0 || chunk.isSuperseded(row, this.#parts.end)) continue;
       yield { key: bytes.subarray(keyStart[index], keyEnd[index]), ordinal: chunk.base + row };
     }
   }
@@ -185,9 +185,10 @@ export class TailSnapshot {
   *#rowsAbove(segment: number): Iterable<{ chunk: TailChunk; piece: Piece; row: number }> {
     for (const chunk of this.#parts.chunks) {
       if (chunk.lastSegment <= segment) continue;
-      const firstRow = firstRowOf(this.#parts, chunk);
+      const firstRow = Math.max(firstRowOf(this.#parts, chunk), chunk.firstRowAbove(segment));
       const endRow = endRowOf(this.#parts, chunk);
-      for (const piece of chunk.pieces) {
+      for (let index = chunk.pieceIndexOf(firstRow); index < chunk.pieces.length; index++) {
+        const piece = chunk.pieces[index];
         const end = Math.min(endRow, piece.row + piece.count);
         for (let row = Math.max(firstRow, piece.row); row < end; row++) yield { chunk, piece, row };
       }

@@ -6,6 +6,14 @@ const MAX_FREQUENCY = 2 ** 32 / CHUNK_ROWS - 1;
 /** What V8 keeps per term beside the arrays: the map's entry and a short string. */
 const BYTES_PER_TERM = 64;
 
+export function rowOf(posting: number): number {
+  return posting & ROW_MASK;
+}
+
+export function frequencyOf(posting: number): number {
+  return posting >>> 13;
+}
+
 /**
  * The inverted index of one chunk. The postings of all terms share one pool; each posting packs row and frequency into 32 bits and links to
  * the previous posting of its term, so a term is read newest row first and adding a posting is two array writes.
@@ -46,15 +54,20 @@ export class TextIndex {
     return id === undefined ? 0 : this.#counts[id];
   }
 
-  /** Visits the rows of [firstRow, endRow) that have the term, newest first. */
-  forEach(term: string, firstRow: number, endRow: number, visit: (row: number, frequency: number) => void): void {
+  /** Writes the postings of the term with rows in [firstRow, endRow) to `out`, newest first, and returns how many; `rowOf` and `frequencyOf` read one. */
+  read(term: string, firstRow: number, endRow: number, out: Uint32Array): number {
     const id = this.#terms.get(term);
-    if (id === undefined) return;
-    for (let at = this.#heads[id]; at >= 0; at = this.#previous[at]) {
-      const row = this.#postings[at] & ROW_MASK;
-      if (row < firstRow) return;
-      if (row < endRow) visit(row, this.#postings[at] >>> 13);
+    if (id === undefined) return 0;
+    const postings = this.#postings;
+    const previous = this.#previous;
+    let count = 0;
+    for (let at = this.#heads[id]; at >= 0; at = previous[at]) {
+      const posting = postings[at];
+      const row = posting & ROW_MASK;
+      if (row < firstRow) break;
+      if (row < endRow) out[count++] = posting;
     }
+    return count;
   }
 
   #addTerm(term: string): number {
