@@ -79,8 +79,7 @@ export class ActiveFile {
   async append(seq: number, payload: Uint8Array): Promise<void> {
     const buffer = this.#bufferFor(FRAME_HEADER_BYTES + payload.length);
     const length = encodeFrame(buffer, this.index.seed, seq, payload);
-    await this.#file.write(buffer.subarray(0, length), this.index.end);
-    await this.#file.datasync();
+    await this.#file.writeDurably(buffer.subarray(0, length), this.index.end);
     this.index.push(length);
   }
 
@@ -97,8 +96,7 @@ export class ActiveFile {
   /** Marks a clean end, unless the file already ends with a mark. */
   async seal(): Promise<void> {
     if (this.index.sealed) return;
-    await this.#file.write(encodeSeal(this.index.seed, this.index.nextSeq - 1), this.index.end);
-    await this.#file.datasync();
+    await this.#file.writeDurably(encodeSeal(this.index.seed, this.index.nextSeq - 1), this.index.end);
     this.index.pushSeal();
   }
 

@@ -33,6 +33,8 @@ export interface OpenFile {
   write(bytes: Uint8Array, position: number): Promise<void>;
   /** Reads up to `length` bytes; fewer at the end of the file. */
   read(position: number, length: number): Promise<Uint8Array>;
+  /** `write` and `datasync` as one step, in one system call where the system has one. After a failure, as after one of `datasync`, the file is reopened. */
+  writeDurably(bytes: Uint8Array, position: number): Promise<void>;
   /** fdatasync. */
   datasync(): Promise<void>;
   truncate(size: number): Promise<void>;

@@ -168,9 +168,16 @@ export class SimFileSystem implements FileSystem {
       syncFailed = true;
       inode.failSync();
     };
+    const write = (bytes: Uint8Array, position: number) => change('write', () => this.#write(path, inode, bytes, position));
+    const datasync = () => change('datasync', sync, failSync);
     return {
-      write: (bytes, position) => change('write', () => this.#write(path, inode, bytes, position)),
-      datasync: () => change('datasync', sync, failSync),
+      write,
+      datasync,
+      // Two steps also here: a process may die between them, and a system without such a call has two.
+      writeDurably: async (bytes, position) => {
+        await write(bytes, position);
+        await datasync();
+      },
       truncate: size => change('truncate', () => inode.apply({ kind: 'truncate', size })),
       read: async (position, length) => {
         await this.#turn();

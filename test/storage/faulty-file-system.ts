@@ -54,6 +54,7 @@ export class FaultyFileSystem implements FileSystem {
         this.bytesRead += bytes.length;
         return bytes;
       },
+      writeDurably: (bytes, position) => this.#run('file.writeDurably', path, () => file.writeDurably(bytes, position)),
       datasync: () => this.#run('file.datasync', path, () => file.datasync()),
       truncate: size => this.#run('file.truncate', path, () => file.truncate(size)),
       size: () => this.#run('file.size', path, () => file.size()),
