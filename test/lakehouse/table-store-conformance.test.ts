@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LanceTableStore, MemoryTableStore } from '../../src/lakehouse/index.ts';
 import { type TableWorld, tableStoreConformance } from '../conformance/table-store.ts';
+import { tableStoreHistories } from '../conformance/table-store-histories.ts';
+import { tableStoreRaces } from '../conformance/table-store-races.ts';
 
 async function lanceWorld(): Promise<TableWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'tailwater-tables-'));
@@ -26,3 +28,7 @@ async function modelWorld(): Promise<TableWorld> {
 
 tableStoreConformance('the model', modelWorld);
 tableStoreConformance('LanceDB', lanceWorld);
+tableStoreRaces('the model', modelWorld, 100);
+tableStoreRaces('LanceDB', lanceWorld, 6);
+tableStoreHistories('the model', modelWorld, 100);
+tableStoreHistories('LanceDB', lanceWorld, 8);
