@@ -1,4 +1,4 @@
-import { BinaryReader, BinaryWriter, crc32c, TailwaterError, toBase64Url, utf8 } from '../base/index.ts';
+import { BinaryReader, BinaryWriter, crc32c, namingDamage, TailwaterError, toBase64Url, utf8 } from '../base/index.ts';
 import type { ObjectStore } from '../storage/index.ts';
 import type { ProviderSettings } from './create-provider.ts';
 
@@ -29,8 +29,9 @@ export class SegmentVectors {
 
   /** Null when nobody has embedded the segment. Throws TW_DATA_DAMAGED. */
   async read(segment: number): Promise<VectorObject | null> {
-    const stored = await this.#store.get(this.#keyOf(segment));
-    return stored === null ? null : decode(stored.bytes, this.#dimensions);
+    const key = this.#keyOf(segment);
+    const stored = await this.#store.get(key);
+    return stored === null ? null : namingDamage(key, () => decode(stored.bytes, this.#dimensions));
   }
 
   /** Returns what is stored afterwards: these vectors, or those of whoever was first. Throws TW_OUTCOME_UNKNOWN. */

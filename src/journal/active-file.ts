@@ -1,4 +1,4 @@
-import { type Random, randomId } from '../base/index.ts';
+import { type Random, randomId, type TailwaterError } from '../base/index.ts';
 import type { FileSystem, OpenFile } from '../storage/index.ts';
 import { FileIndex, holdsLaterFrame } from './file-index.ts';
 import { createDurably } from './folder-documents.ts';
@@ -39,17 +39,22 @@ export class ActiveFile {
     return ActiveFile.#load(fs, folder, firstSeq);
   }
 
-  /** Opens the last file of a journal: indexes it, cuts and keeps a torn end, and syncs what it found before anyone sees it. */
+  /**
+   * Opens the last file of a journal: indexes it, cuts and keeps a torn end, and syncs what it found before anyone sees it. Entries
+   * up to `heldSeq` were acknowledged, because a checkpoint holds them: where they are missing, the end is not torn but lost.
+   */
   static async open(
     fs: FileSystem,
     folder: string,
     firstSeq: number,
+    heldSeq: number,
     random: Random,
     onTorn: (facts: TornFacts) => void,
   ): Promise<ActiveFile> {
     const active = await ActiveFile.#load(fs, folder, firstSeq);
     try {
       await active.index.extend(active.#file);
+      if (active.index.nextSeq <= heldSeq) throw lostEnd(active.index, heldSeq);
       const rest = await active.#file.read(active.index.end, (await active.#file.size()) - active.index.end);
       if (rest.length > 0) await active.#cut(folder, rest, random, onTorn);
       // A frame may have been written but not synced by the process that died: it must not vanish after having been seen.
@@ -144,4 +149,9 @@ export async function removeDurably(fs: FileSystem, folder: string, name: string
     if (fileErrorCode(error) !== 'ENOENT') throw error;
   }
   await fs.syncFolder(folder);
+}
+
+function lostEnd(index: FileIndex, heldSeq: number): TailwaterError {
+  const { name, nextSeq } = index;
+  return damaged(`${name} is readable up to entry ${nextSeq - 1} only, but entry ${heldSeq} was acknowledged.`, { file: name });
 }

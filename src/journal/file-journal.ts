@@ -69,13 +69,16 @@ export class FileJournal implements Journal {
     const random = options.random ?? systemRandom;
     await makeFolderDurably(fs, folder);
     await removeTemporaries(fs, folder);
-    const floor = await new FolderDocuments(fs, folder).readFloor();
+    const documents = new FolderDocuments(fs, folder);
+    const floor = await documents.readFloor();
+    const heldSeq = (await documents.latestCheckpoint())?.seq ?? 0;
     const firstSeqs = await requireWholeRange(fs, folder, floor);
     const last = firstSeqs.at(-1);
+    if (last === undefined && heldSeq > 0) throw damaged(`${folder} has lost its files; entry ${heldSeq} was acknowledged.`);
     const active =
       last === undefined
         ? await ActiveFile.create(fs, folder, 1, random)
-        : await ActiveFile.open(fs, folder, last, random, options.onTorn ?? (() => {}));
+        : await ActiveFile.open(fs, folder, last, heldSeq, random, options.onTorn ?? (() => {}));
     // The process before may have died between naming a file and making the name durable.
     await fs.syncFolder(folder);
     const files = new LogFiles(fs, folder, last === undefined ? [1] : firstSeqs);

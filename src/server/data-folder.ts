@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { fromUtf8, type Random, TailwaterError, utf8 } from '../base/index.ts';
+import { fromUtf8, isJsonObject, type Random, TailwaterError, utf8 } from '../base/index.ts';
 import { FileJournal, FolderLock, type Journal } from '../journal/index.ts';
 import { LanceTableStore } from '../lakehouse/index.ts';
 import { FileObjectStore, nodeFileSystem, type ObjectStore } from '../storage/index.ts';
@@ -64,13 +64,24 @@ export async function closeDataFolder(folder: DataFolder): Promise<void> {
 
 async function checkFormat(dataDir: string, path: string): Promise<void> {
   if ((await nodeFileSystem.stat(path)) === null) return writeFormat(dataDir, path);
-  const found: unknown = JSON.parse(fromUtf8(await nodeFileSystem.readFile(path)));
-  const version =
-    typeof found === 'object' && found !== null && 'formatVersion' in found ? Number(found.formatVersion) : Number.NaN;
+  const version = formatVersionOf(fromUtf8(await nodeFileSystem.readFile(path)));
+  if (version === null) throw new TailwaterError('TW_DATA_DAMAGED', { detail: `${path} cannot be read.`, data: { file: path } });
   if (version <= FORMAT_VERSION) return;
   throw new TailwaterError('TW_FORMAT_TOO_NEW', {
     detail: `The data folder has format ${version}; this version reads up to ${FORMAT_VERSION}.`,
   });
+}
+
+/** Null when the text names no version that ever was or will be. */
+function formatVersionOf(text: string): number | null {
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const version = isJsonObject(found) ? found.formatVersion : null;
+  return Number.isSafeInteger(version) && Number(version) >= 1 ? Number(version) : null;
 }
 
 async function writeFormat(dataDir: string, path: string): Promise<void> {

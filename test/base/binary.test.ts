@@ -44,6 +44,13 @@ test('what a writer wrote is read back, wherever its buffer had to grow', () => 
   );
 });
 
+test('what is read raw is copied by slice, also out of a Buffer', () => {
+  const source = Buffer.from([1, 2, 3, 4]);
+  const copy = new BinaryReader(source, 1).raw(2).slice();
+  source.fill(0);
+  expect([copy, copy.buffer.byteLength]).toEqual([Uint8Array.of(2, 3), 2]);
+});
+
 test('reading past the end is damage', () => {
   const input = new BinaryReader(Uint8Array.of(0x80));
   expect(() => input.varint()).toThrow(expect.objectContaining({ code: 'TW_DATA_DAMAGED' }));

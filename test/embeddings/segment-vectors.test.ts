@@ -1,6 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { systemRandom } from '../../src/base/index.ts';
 import { SegmentVectors } from '../../src/embeddings/index.ts';
-import { MemoryObjectStore } from '../../src/storage/index.ts';
+import { FileObjectStore, MemoryObjectStore, nodeFileSystem } from '../../src/storage/index.ts';
 
 const MODEL = { provider: 'openai', model: 'm', dimensions: 2 };
 
@@ -28,7 +32,16 @@ describe('SegmentVectors', () => {
     expect(await new SegmentVectors(store, 'other', MODEL).read(1)).toBeNull();
   });
 
-  test('serves no damaged vector', async () => {
+  test('gives the vectors back that were written, whatever kind of bytes the store gives back', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tailwater-vectors-'));
+    const store = new FileObjectStore(nodeFileSystem, folder, systemRandom);
+    await new SegmentVectors(store, 'life', MODEL).write(7, entries([0, 0.6, 0.8], [9, 0, 1]));
+    const read = (await new SegmentVectors(store, 'life', MODEL).read(7))!;
+    expect([read.vectorOf(0), read.vectorOf(9)]).toEqual([Float32Array.of(0.6, 0.8), Float32Array.of(0, 1)]);
+    await rm(folder, { recursive: true });
+  });
+
+  test('serves no damaged vector, and names the object', async () => {
     const store = new MemoryObjectStore();
     const vectors = new SegmentVectors(store, 'life', MODEL);
     await vectors.write(1, entries([0, 1, 0]));
@@ -38,7 +51,7 @@ describe('SegmentVectors', () => {
       const damaged = Uint8Array.from(bytes);
       damaged[at] ^= 1;
       await store.put(key, damaged);
-      await expect(vectors.read(1)).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
+      await expect(vectors.read(1)).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED', message: expect.stringContaining(key) });
     }
   });
 });

@@ -243,6 +243,30 @@ describe('opening', () => {
     await expect(open()).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED', data: { seq: 5 } });
   });
 
+  test('refuses an end that is cut below what a checkpoint holds, and cuts nothing more', async () => {
+    const journal = await open();
+    await fill(journal, 1, 5);
+    await journal.writeCheckpoint({ seq: 4, bytes: utf8('four') });
+    await journal.close();
+    for (const [length, isLost] of [
+      [positionOf(5), false],
+      [positionOf(5) - 1, true],
+      [positionOf(2), true],
+    ] as const) {
+      const file = await fs.open(FIRST, 'write');
+      await file.truncate(length);
+      await file.datasync();
+      if (!isLost) {
+        expect(await textsOf(await open())).toEqual(expectedTexts(4));
+        continue;
+      }
+      await expect(open()).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED', data: { file: '00000000000000000001.log' } });
+      expect((await fs.stat(FIRST))!.size).toBe(length);
+    }
+    await fs.unlink(FIRST);
+    await expect(open()).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
+  });
+
   test('goes on behind a seal, and cuts a torn first frame there', async () => {
     await fill(await open(), 1, 2);
     for (const life of [0, 1, 2]) {

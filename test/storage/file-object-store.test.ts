@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { crc32c, seededRandom, systemRandom, utf8 } from '../../src/base/index.ts';
+import { crc32c, fromUtf8, seededRandom, systemRandom, utf8 } from '../../src/base/index.ts';
 import { FileObjectStore, nodeFileSystem } from '../../src/storage/index.ts';
 import { objectStoreConformance } from '../conformance/object-store.ts';
 import { FaultyFileSystem } from './faulty-file-system.ts';
@@ -166,9 +166,18 @@ describe('FileObjectStore', () => {
     await store.put('object', utf8('x'));
     const bytes = await readFile(pathOf('object.obj'));
     bytes.writeUInt32BE(2, 4);
-    bytes.writeUInt32BE(crc32c(bytes.subarray(0, HEADER_BYTES - 4)), HEADER_BYTES - 4);
+    bytes.writeUInt32BE(crc32c(utf8('object'), crc32c(bytes.subarray(0, HEADER_BYTES - 4))), HEADER_BYTES - 4);
     await writeFile(pathOf('object.obj'), bytes);
     await expect(store.get('object')).rejects.toMatchObject({ code: 'TW_FORMAT_TOO_NEW' });
+  });
+
+  test('a file that has the name of another object is damage, not that object', async () => {
+    await store.put('a', utf8('the bytes of a'));
+    await store.put('b', utf8('the bytes of b'));
+    await copyFile(pathOf('a.obj'), pathOf('b.obj'));
+    await expect(store.get('b')).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED', data: { key: 'b' } });
+    await expect(store.get('b', { range: { start: 0, end: 3 } })).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
+    expect(fromUtf8((await store.get('a'))!.bytes)).toBe('the bytes of a');
   });
 
   test('a ranged read reads the range, and a listing only the folders below its prefix', async () => {

@@ -97,8 +97,14 @@ class RowEncoder {
       ...derived,
       ...this.#schema.columns.map((column, index): [string, ColumnBuilder] => [column.name, this.#values.builders[index]]),
     ]);
-    const children = schema.fields.map(field => builders.get(field.name)!.finish(field.type));
-    return tableOf(schema, children, this.#rows);
+    const columns = schema.fields.map(field => ({ field, data: builders.get(field.name)!.finish(field.type) }));
+    const written = columns.filter(({ data }) => !isUnwritable(data));
+    const fields = written.map(({ field }) => field);
+    return tableOf(
+      new arrow.Schema(fields),
+      written.map(({ data }) => data),
+      this.#rows,
+    );
   }
 
   #addKey(at: number, key: Uint8Array): void {
@@ -115,7 +121,15 @@ class RowEncoder {
   }
 }
 
-export function tableOf(schema: ArrowSchema, children: ArrowData[], rows: number): ArrowTable {
+/**
+ * Arrow's writer in JavaScript leaves out the values of a boolean column that is null throughout, and its reader in Rust refuses
+ * what is left. A batch without the column says the same.
+ */
+function isUnwritable(data: ArrowData): boolean {
+  return arrow.DataType.isBool(data.type) && data.nullCount === data.length;
+}
+
+function tableOf(schema: ArrowSchema, children: ArrowData[], rows: number): ArrowTable {
   const struct = arrow.makeData({ type: new arrow.Struct(schema.fields), length: rows, nullCount: 0, children });
   return new arrow.Table(schema, [new arrow.RecordBatch(schema, struct)]);
 }

@@ -11,6 +11,7 @@ import type { TableSchema } from '../table-types.ts';
 import { LanceDataset } from './lance-dataset.ts';
 import { LanceVersion } from './lance-version.ts';
 import { pruneDataset } from './prune.ts';
+import { datasetName, NamedReads, readError } from './read-errors.ts';
 import { createSession, historyExpired, isMissingVersion, LANCE_DEFAULTS, type LanceSettings } from './session.ts';
 
 /**
@@ -23,7 +24,7 @@ export class LanceTableStore implements TableStore {
   readonly #session: Session;
   readonly #connections = new Map<string, Promise<Connection>>();
   /** In the order of their last use. */
-  readonly #versions = new Map<string, Promise<LanceVersion>>();
+  readonly #versions = new Map<string, Promise<TableVersion>>();
   readonly #counts = { opened: 0, reused: 0, staged: 0 };
   #closed = false;
 
@@ -87,17 +88,23 @@ export class LanceTableStore implements TableStore {
     return { ...this.#counts, handles: this.#versions.size, cacheBytes: Number(this.#session.sizeBytes()) };
   }
 
-  async #openVersion(definition: StreamDefinition, versions: TableVersions, schema: TableSchema): Promise<LanceVersion> {
-    const { incarnation } = definition;
-    const rows = await this.#openAt(incarnation, 'rows', versions.rows);
+  async #openVersion(definition: StreamDefinition, versions: TableVersions, schema: TableSchema): Promise<TableVersion> {
+    const rows = await this.#openAt(definition, 'rows', versions.rows);
     const { changes } = versions;
-    return new LanceVersion(schema, rows, changes === null ? null : () => this.#openAt(incarnation, 'changes', changes));
+    const openChanges = changes === null ? null : () => this.#openAt(definition, 'changes', changes);
+    return new NamedReads(new LanceVersion(schema, rows, openChanges), definition, versions);
   }
 
-  async #openAt(incarnation: string, kind: DatasetKind, version: number): Promise<Table> {
-    const table = await this.#openTable(incarnation, kind);
-    await new LanceDataset(table).checkout(version);
-    return table;
+  async #openAt(definition: StreamDefinition, kind: DatasetKind, version: number): Promise<Table> {
+    try {
+      const table = await this.#openTable(definition.incarnation, kind);
+      await new LanceDataset(table).checkout(version);
+      const found = await table.version();
+      if (found === version) return table;
+      throw new TailwaterError('TW_DATA_DAMAGED', { detail: `its manifest is that of version ${found}.` });
+    } catch (error) {
+      throw readError(definition, datasetName(definition, kind, version), error);
+    }
   }
 
   async #openTable(incarnation: string, kind: DatasetKind): Promise<Table> {

@@ -8,27 +8,27 @@ export function encodeTableState(state: TableState): Uint8Array {
 }
 
 /** Throws TW_DATA_DAMAGED, TW_FORMAT_TOO_NEW. */
-export function decodeTableState(bytes: Uint8Array, n: number): TableState {
-  const value = parse(bytes, n);
-  if (!isJsonObject(value) || typeof value.formatVersion !== 'number') throw damaged(n);
+export function decodeTableState(bytes: Uint8Array, incarnation: string, n: number): TableState {
+  const value = parse(bytes);
+  if (!isJsonObject(value) || typeof value.formatVersion !== 'number') throw damaged(incarnation, n);
   if (value.formatVersion > FORMAT_VERSION) {
     throw new TailwaterError('TW_FORMAT_TOO_NEW', {
-      detail: `Table state ${n} has format ${value.formatVersion}, this build reads ${FORMAT_VERSION}.`,
+      detail: `Table state ${n} of ${incarnation} has format ${value.formatVersion}, this build reads ${FORMAT_VERSION}.`,
     });
   }
   const state = value as unknown as TableState;
-  if (state.n !== n) throw damaged(n);
+  if (state.n !== n || state.incarnation !== incarnation) throw damaged(incarnation, n);
   return state;
 }
 
-function parse(bytes: Uint8Array, n: number): unknown {
+function parse(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(fromUtf8(bytes));
-  } catch (cause) {
-    throw damaged(n, cause);
+  } catch {
+    return undefined;
   }
 }
 
-function damaged(n: number, cause?: unknown): TailwaterError {
-  return new TailwaterError('TW_DATA_DAMAGED', { detail: `Table state ${n} is not readable.`, cause });
+function damaged(incarnation: string, n: number): TailwaterError {
+  return new TailwaterError('TW_DATA_DAMAGED', { detail: `Table state ${n} of ${incarnation} is not readable.` });
 }

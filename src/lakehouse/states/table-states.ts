@@ -14,6 +14,7 @@ const SETTLE_ATTEMPTS = 4;
  */
 export class TableStates {
   readonly #journal: Journal;
+  readonly #incarnation: string;
   readonly #cache = new StateCache();
   /** The newest number known to exist; 0: none known. */
   #known = 0;
@@ -23,6 +24,7 @@ export class TableStates {
 
   constructor(store: ObjectStore, incarnation: string) {
     this.#journal = new ObjectJournal(store, `tables/${incarnation}/state`);
+    this.#incarnation = incarnation;
   }
 
   /**
@@ -49,7 +51,7 @@ export class TableStates {
     if (cached) return cached;
     const bytes = await this.#journal.read(n);
     if (bytes === null) return null;
-    const state = decodeTableState(bytes, n);
+    const state = decodeTableState(bytes, this.#incarnation, n);
     this.#cache.set(state);
     this.#known = Math.max(this.#known, n);
     return state;
@@ -128,7 +130,7 @@ export class TableStates {
       const floor = await this.#journal.floor();
       if (floor <= head + 1) return head === 0 ? null : this.#mustRead(head);
       this.#known = floor - 1;
-      if ((await this.read(floor)) === null) throw missing(floor);
+      if ((await this.read(floor)) === null) throw this.#missing(floor);
     }
   }
 
@@ -205,10 +207,10 @@ export class TableStates {
     if ((await this.#journal.floor()) > n) {
       throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: `Table state ${n} is no longer kept.` });
     }
-    throw missing(n);
+    throw this.#missing(n);
   }
-}
 
-function missing(n: number): TailwaterError {
-  return new TailwaterError('TW_DATA_DAMAGED', { detail: `Table state ${n} is missing.` });
+  #missing(n: number): TailwaterError {
+    return new TailwaterError('TW_DATA_DAMAGED', { detail: `Table state ${n} of ${this.#incarnation} is missing.` });
+  }
 }

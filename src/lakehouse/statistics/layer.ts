@@ -96,9 +96,7 @@ function readCounts(reader: BinaryReader, size: number, width: number): CountedH
 
 /** A copy that starts at an address typed arrays accept. */
 function aligned(reader: BinaryReader, length: number): ArrayBuffer {
-  const copy = new Uint8Array(length);
-  copy.set(reader.raw(length));
-  return copy.buffer;
+  return reader.raw(length).slice().buffer as ArrayBuffer;
 }
 
 /** Little-endian on every processor Node runs on. */

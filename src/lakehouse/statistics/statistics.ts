@@ -1,4 +1,4 @@
-import { TailwaterError, utf8 } from '../../base/index.ts';
+import { namingDamage, TailwaterError, utf8 } from '../../base/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import { decodeLayer, layerSize, type StatisticsLayer } from './layer.ts';
 import { murmur128 } from './murmur.ts';
@@ -72,5 +72,5 @@ async function readLayer(store: ObjectStore, key: string): Promise<StatisticsLay
   if (stored === null) {
     throw new TailwaterError('TW_DATA_DAMAGED', { detail: `The table statistics object ${key} is missing.`, data: { key } });
   }
-  return decodeLayer(stored.bytes);
+  return namingDamage(key, () => decodeLayer(stored.bytes));
 }

@@ -100,7 +100,7 @@ export class FileObjectStore implements ObjectStore {
       return { kind: 'mismatch' };
     }
     const tag = this.#random.bytes(TAG_BYTES);
-    const file = encodeObject(tag, content);
+    const file = encodeObject(key, tag, content);
     for (let attempt = 1; attempt <= MAX_PUT_ATTEMPTS; attempt++) {
       const temporary = await this.#temporary.write(file);
       try {

@@ -1,4 +1,4 @@
-import { BinaryWriter, crc32c, TailwaterError } from '../../base/index.ts';
+import { BinaryWriter, crc32c, TailwaterError, utf8 } from '../../base/index.ts';
 
 /**
  * An object's file: a header of 32 bytes, then the content.
@@ -10,7 +10,7 @@ import { BinaryWriter, crc32c, TailwaterError } from '../../base/index.ts';
  * | 8-15 | tag: random, new with every write; the object's etag |
  * | 16-23 | content length |
  * | 24-27 | crc32c of the content |
- * | 28-31 | crc32c of bytes 0-27 |
+ * | 28-31 | crc32c of bytes 0-27 and of the object's key (UTF-8), so that no object passes for another |
  */
 export const HEADER_BYTES = 32;
 export const TAG_BYTES = 8;
@@ -24,14 +24,14 @@ export interface ObjectHeader {
   checksum: number;
 }
 
-export function encodeObject(tag: Uint8Array, content: Uint8Array): Uint8Array {
+export function encodeObject(key: string, tag: Uint8Array, content: Uint8Array): Uint8Array {
   const writer = new BinaryWriter(HEADER_BYTES + content.length);
   writer.u32(MAGIC);
   writer.u32(FORMAT_VERSION);
   writer.raw(tag);
   writer.i64(content.length);
   writer.u32(crc32c(content));
-  writer.u32(crc32c(writer.finish()));
+  writer.u32(headerChecksum(key, writer.finish()));
   writer.raw(content);
   return writer.finish();
 }
@@ -46,7 +46,9 @@ export function decodeHeader(key: string, file: Uint8Array, fileSize: number): O
   const view = new DataView(file.buffer, file.byteOffset, HEADER_BYTES);
   if (view.getUint32(0) !== MAGIC) throw damaged(key, 'does not begin as an object does');
   const version = view.getUint32(4);
-  if (crc32c(file.subarray(0, CHECKED_BYTES)) !== view.getUint32(CHECKED_BYTES)) throw damaged(key, 'has a damaged header');
+  if (headerChecksum(key, file.subarray(0, CHECKED_BYTES)) !== view.getUint32(CHECKED_BYTES)) {
+    throw damaged(key, 'has a damaged header, or the file is that of another object');
+  }
   if (version > FORMAT_VERSION) {
     throw new TailwaterError('TW_FORMAT_TOO_NEW', {
       detail: `The object ${key} has format version ${version}; this version reads up to ${FORMAT_VERSION}.`,
@@ -63,6 +65,10 @@ export function decodeObject(key: string, file: Uint8Array): { bytes: Uint8Array
   const bytes = file.subarray(HEADER_BYTES);
   if (crc32c(bytes) !== header.checksum) throw damaged(key, 'fails its checksum');
   return { bytes, etag: header.etag };
+}
+
+function headerChecksum(key: string, header: Uint8Array): number {
+  return crc32c(utf8(key), crc32c(header));
 }
 
 function damaged(key: string, problem: string): TailwaterError {

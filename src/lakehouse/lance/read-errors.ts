@@ -1,0 +1,83 @@
+import { isTailwaterError, TailwaterError } from '../../base/index.ts';
+import type { StreamDefinition } from '../../streams/index.ts';
+import type { DatasetKind } from '../columns/arrow-schema.ts';
+import type { TableVersion, TableVersions } from '../table-store.ts';
+import type { TableCandidate, TableRow } from '../table-types.ts';
+
+/** Failures of the machine, not of the bytes. */
+const UNAVAILABLE = /too many open files|permission denied|out of memory|temporarily unavailable/i;
+
+/**
+ * What a read of a version that never changes threw. What LanceDB or a decoder cannot make sense of is damage, and is given the names of
+ * stream and dataset; errors of the registry that are about something else pass.
+ */
+export function readError(definition: StreamDefinition, datasets: string, error: unknown): TailwaterError {
+  if (isTailwaterError(error) && error.code !== 'TW_DATA_DAMAGED') return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new TailwaterError(UNAVAILABLE.test(reason) ? 'TW_STORAGE_UNAVAILABLE' : 'TW_DATA_DAMAGED', {
+    detail: `The table of stream "${definition.name}" cannot be read from ${datasets}: ${reason}`,
+    data: { stream: definition.name, datasets },
+    cause: error,
+  });
+}
+
+/** `{incarnation}/rows.lance, version 7`. */
+export function datasetName(definition: StreamDefinition, kind: DatasetKind, version: number): string {
+  return `${definition.incarnation}/${kind}.lance, version ${version}`;
+}
+
+/** A version whose reads fail with errors that name what could not be read. */
+export class NamedReads implements TableVersion {
+  readonly #version: TableVersion;
+  readonly #definition: StreamDefinition;
+  readonly #rows: string;
+  readonly #both: string;
+
+  constructor(version: TableVersion, definition: StreamDefinition, { rows, changes }: TableVersions) {
+    this.#version = version;
+    this.#definition = definition;
+    this.#rows = datasetName(definition, 'rows', rows);
+    this.#both = changes === null ? this.#rows : `${this.#rows}, or ${datasetName(definition, 'changes', changes)}`;
+  }
+
+  byKeys(keys: readonly Uint8Array[]): Promise<TableRow[]> {
+    return this.#read(this.#rows, () => this.#version.byKeys(keys));
+  }
+
+  searchText(query: string, limit: number, where: string | null): Promise<TableCandidate[]> {
+    return this.#read(this.#rows, () => this.#version.searchText(query, limit, where));
+  }
+
+  searchVector(vector: Float32Array, limit: number, where: string | null): Promise<TableCandidate[]> {
+    return this.#read(this.#rows, () => this.#version.searchVector(vector, limit, where));
+  }
+
+  byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]> {
+    return this.#read(this.#both, () => this.#version.byOffsets(partition, first, last, limit));
+  }
+
+  countRows(where?: string | null): Promise<number> {
+    return this.#read(this.#rows, () => this.#version.countRows(where));
+  }
+
+  async *scan(options: { where?: string | null; batchRows?: number }): AsyncGenerator<TableRow[]> {
+    const batches = this.#version.scan(options)[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await this.#read(this.#rows, () => batches.next());
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      await batches.return?.();
+    }
+  }
+
+  async #read<T>(datasets: string, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      throw readError(this.#definition, datasets, error);
+    }
+  }
+}
