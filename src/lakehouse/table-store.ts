@@ -73,6 +73,13 @@ export interface StagedFacts {
   rawCount: number;
 }
 
+export interface ScanOptions {
+  /** Lance SQL; null or absent: every row. */
+  where?: string | null;
+  /** Rows of a batch at most. */
+  batchRows?: number;
+}
+
 /** Reads of one immutable version; safe to share between requests. */
 export interface TableVersion {
   /** Rows of these keys, in any order, without those absent. */
@@ -84,8 +91,8 @@ export interface TableVersion {
   /** Rows of a partition with first <= offset <= last, by offset, at most `limit`; for upsert streams `rows` and `changes` merged. */
   byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]>;
   /** All rows (not changes), unordered, in batches. */
-  scan(options: { where?: string | null; batchRows?: number }): AsyncIterable<TableRow[]>;
+  scan(options: ScanOptions): AsyncIterable<TableRow[]>;
   /** The same with what each row is searched by. */
-  scanIndexable(options: { where?: string | null; batchRows?: number }): AsyncIterable<IndexableRow[]>;
+  scanIndexable(options: ScanOptions): AsyncIterable<IndexableRow[]>;
   countRows(where?: string | null): Promise<number>;
 }

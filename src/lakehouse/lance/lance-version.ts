@@ -5,7 +5,7 @@ import { BytesReader, columnData, NumberReader, VectorReader } from '../columns/
 import { decodeRows, RowDecoder } from '../columns/decode-rows.ts';
 import { type DecodePlan, decodePlan } from '../columns/value-decoder.ts';
 import { readOffsets } from '../datasets/offsets.ts';
-import type { TableVersion } from '../table-store.ts';
+import type { ScanOptions, TableVersion } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { rowsByKeys } from './lance-dataset.ts';
 import { offsetsPredicate } from './predicates.ts';
@@ -137,11 +137,6 @@ export class LanceVersion implements TableVersion {
     this.#changes ??= this.#openChanges();
     return this.#changes;
   }
-}
-
-interface ScanOptions {
-  where?: string | null;
-  batchRows?: number;
 }
 
 /** Makes a candidate of a row, given its position in the batch and its id. */

@@ -1,8 +1,8 @@
 import { isTailwaterError, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { DatasetKind } from '../columns/arrow-schema.ts';
-import type { TableVersion, TableVersions } from '../table-store.ts';
-import type { TableCandidate, TableRow } from '../table-types.ts';
+import type { ScanOptions, TableVersion, TableVersions } from '../table-store.ts';
+import type { IndexableRow, TableCandidate, TableRow } from '../table-types.ts';
 
 /** Failures of the machine, not of the bytes. */
 const UNAVAILABLE = /too many open files|permission denied|out of memory|temporarily unavailable/i;
@@ -60,8 +60,16 @@ export class NamedReads implements TableVersion {
     return this.#read(this.#rows, () => this.#version.countRows(where));
   }
 
-  async *scan(options: { where?: string | null; batchRows?: number }): AsyncGenerator<TableRow[]> {
-    const batches = this.#version.scan(options)[Symbol.asyncIterator]();
+  scan(options: ScanOptions): AsyncIterable<TableRow[]> {
+    return this.#iterate(this.#version.scan(options));
+  }
+
+  scanIndexable(options: ScanOptions): AsyncIterable<IndexableRow[]> {
+    return this.#iterate(this.#version.scanIndexable(options));
+  }
+
+  async *#iterate<T>(scan: AsyncIterable<T>): AsyncGenerator<T> {
+    const batches = scan[Symbol.asyncIterator]();
     try {
       for (;;) {
         const next = await this.#read(this.#rows, () => batches.next());

@@ -1,7 +1,7 @@
 import { analyze, BM25_DEFAULTS, Bm25 } from '../../streams/index.ts';
 import { cosineDistance } from '../datasets/distance.ts';
 import { readOffsets } from '../datasets/offsets.ts';
-import type { TableVersion } from '../table-store.ts';
+import type { ScanOptions, TableVersion } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { type Content, rowsOfKeys, type StoredRow } from './memory-dataset.ts';
 import { rowsWhere } from './row-values.ts';
@@ -52,11 +52,11 @@ export class MemoryVersion implements TableVersion {
     );
   }
 
-  async *scan(options: { where?: string | null; batchRows?: number }): AsyncGenerator<TableRow[]> {
+  async *scan(options: ScanOptions): AsyncGenerator<TableRow[]> {
     for await (const batch of this.scanIndexable(options)) yield batch.map(({ row }) => row);
   }
 
-  async *scanIndexable(options: { where?: string | null; batchRows?: number }): AsyncGenerator<IndexableRow[]> {
+  async *scanIndexable(options: ScanOptions): AsyncGenerator<IndexableRow[]> {
     const rows = rowsWhere(this.#schema, this.#rows.rows, options.where);
     const size = options.batchRows ?? SCAN_BATCH_ROWS;
     for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size);
