@@ -64,7 +64,17 @@ export class CollectWorld {
   readonly maybe = new Set<number>();
   readonly instants: Instant[] = [];
   settings: Partial<CollectionSettings>;
-  readonly counts = { exact: 0, expired: 0, runs: 0, killed: 0, pinnedReads: 0, segments: 0, states: 0, statistics: 0, problems: 0 };
+  readonly counts = {
+    exact: 0,
+    expired: 0,
+    runs: 0,
+    killed: 0,
+    pinnedReads: 0,
+    segments: 0,
+    states: 0,
+    statistics: 0,
+    problems: 0,
+  };
   #faults: Partial<Faults>;
   readonly #commitTimes = new Map<string, number>();
   readonly #pinned: PinnedTable[] = [];

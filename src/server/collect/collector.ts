@@ -20,6 +20,8 @@ export interface CollectorOptions {
   clock: Clock;
   logger?: Logger;
   settings?: Partial<CollectionSettings>;
+  /** Files of unfinished writes, where the store has such. */
+  temporary?: { list(): Promise<string[]>; sweep(names: readonly string[]): Promise<number> };
   /** The table states that this process reads from at the moment. */
   inUse?: () => Iterable<StateInUse>;
 }
@@ -71,6 +73,7 @@ export class Collector {
     const before = await this.#holds();
     // What exists is listed before the catalog is read: data of a stream that was created meanwhile is not mistaken for a dead one's.
     const lives = await this.#lives();
+    const unfinished = (await this.#options.temporary?.list()) ?? [];
     const heads = await Promise.all(this.#options.shards.map(headsOf));
     const definitions = await this.#definitions();
     const dead = [...lives].filter(incarnation => !definitions.has(incarnation));
@@ -90,6 +93,7 @@ export class Collector {
     for (const table of this.#tables.values()) await this.#expire(report, table, before, blocked);
     await this.#attempt(report, 'catalog', () => this.#expireCatalog(report, blocked));
     if (blocked) {
+      report.temporaries = unfinished.length;
       await this.#preview(report, before, dead);
       return report;
     }
@@ -97,6 +101,10 @@ export class Collector {
     const holds = await this.#holds();
     if (holds.unknown > 0) return report;
     await this.#sweep(report, holds, dead, thorough);
+    // What was unfinished before the wait and still is, nobody will finish.
+    await this.#attempt(report, 'temporary files', async () => {
+      report.temporaries = (await this.#options.temporary?.sweep(unfinished)) ?? 0;
+    });
     return report;
   }
 
