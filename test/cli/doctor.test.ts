@@ -73,7 +73,9 @@ describe('doctor', () => {
     expect([code, report.findings, report.orphans]).toEqual([0, [], []]);
     expect(report.streams.find(stream => stream.name === 'docs')).toMatchObject({ rows: 3, changes: 5, watermark: [7] });
     expect(await fingerprint(cli.dataDir)).toEqual(before);
-    expect((await cli.run(['doctor'])).stdout).toMatch(/Stream docs: states 1 to \d+, 3 rows, 5 superseded\n[^]*as it should be/);
+    expect((await cli.run(['doctor'])).stdout).toMatch(
+      /Stream docs: states 1 to \d+, 3 rows, 5 superseded\n[\s\S]*as it should be/,
+    );
     const tailwater = await Tailwater.open({ dataDir: cli.dataDir, compactionHost: 'inline', compaction: { auto: false } });
     await tailwater.append('docs', [{ value: { id: 'new', text: 'now' } }]);
     expect((await examined(cli)).report).toMatchObject({ findings: [], orphans: [] });
@@ -92,7 +94,7 @@ describe('doctor', () => {
     expect(report.findings[0]).toMatchObject({ area: 'log', code: 'TW_DATA_DAMAGED', todo: expect.stringContaining('backup') });
     expect(JSON.parse(stderr)).toMatchObject({ code: 'TW_DATA_DAMAGED' });
     const { stdout } = await cli.run(['doctor']);
-    expect(stdout).toMatch(/WRONG {2}log[^]*safe to assume: [^]*to do: /);
+    expect(stdout).toMatch(/WRONG {2}log[\s\S]*safe to assume: [\s\S]*to do: /);
   });
 
   test('finds statistics that a state names and that are not there', async () => {
