@@ -104,6 +104,11 @@ export class LiveStream implements ResidentOwner {
     return state === null ? null : openTableView(this.#access, this.definition, state, null);
   }
 
+  /** Whether the version of this view will stay for at least the collector's grace time. */
+  async keeps(view: TableView): Promise<boolean> {
+    return (await this.#access.states.floor()) <= view.state.n;
+  }
+
   #swap(view: TableView, resident: ResidentRows | null): void {
     this.#view = view;
     this.#resident = resident;

@@ -68,6 +68,8 @@ export class LiveStreams {
     for (const stream of this.#streams.values()) {
       if (this.#isBehind(stream)) from = Math.min(from, stream.logSeq + 1);
     }
+    // What is below the floor is in tables, also where the table of an idle stream was written long before.
+    from = Math.max(from, await log.floor());
     for await (const segment of log.range(from, shard.seq)) this.#apply(segment);
   }
 

@@ -1,6 +1,7 @@
 import { type Clock, TailwaterError } from '../base/index.ts';
 import type { LogReader, Position, StreamDefinition } from '../streams/index.ts';
 import { type Demand, parseConsistency } from './consistency.ts';
+import type { LiveStream } from './live-stream.ts';
 import type { LiveStreams } from './live-streams.ts';
 import type { PastCuts } from './past-cuts.ts';
 import type { Pinned } from './pinned.ts';
@@ -92,10 +93,7 @@ export class Pinner {
     return {
       definition,
       shard: streams.shardNumber,
-      table: stream.view,
-      resident: stream.resident,
-      shadowed: stream.shadowed,
-      tail: stream.tail.snapshot(stream.logSeq, streams.shard.seq),
+      ...nowAt(stream, streams.shard.seq),
       throughSegment: streams.shard.seq,
       throughTimeMs: streams.shard.commitTimeMs,
     };
@@ -104,37 +102,56 @@ export class Pinner {
   async #pinAt(definition: StreamDefinition, segment: number): Promise<Pinned> {
     const { streams, past } = this.#options;
     const stream = streams.require(definition);
-    const throughTimeMs = await this.#timeOf(segment);
-    const base = { definition, shard: streams.shardNumber, throughSegment: segment, throughTimeMs };
-    if (stream.logSeq <= segment) {
-      const { view: table, resident, shadowed } = stream;
-      return { ...base, table, resident, shadowed, tail: stream.tail.snapshot(stream.logSeq, segment) };
-    }
-    return { ...base, ...(await past.at(stream, segment)), resident: null };
+    const base = { definition, shard: streams.shardNumber, throughSegment: segment };
+    const knownTimeMs = await this.#timeOf(segment);
+    const cut = stream.logSeq <= segment ? nowAt(stream, segment) : { ...(await past.at(stream, segment)), resident: null };
+    return { ...base, throughTimeMs: knownTimeMs ?? cut.table?.state.logTimeMs ?? 0, ...cut };
   }
 
-  async #timeOf(segment: number): Promise<number> {
-    if (segment === 0) return 0;
-    const known = this.#options.streams.commitTimes.timeOf(segment);
-    return known ?? (await this.#options.log.read(segment))?.commitTimeMs ?? 0;
+  /** Null when the segment is no longer kept. */
+  async #timeOf(segment: number): Promise<number | null> {
+    const { streams, log } = this.#options;
+    const known = segment === 0 ? 0 : streams.commitTimes.timeOf(segment);
+    if (known !== undefined) return known;
+    const read = await log.read(segment);
+    return read === null || segment < (await log.floor()) ? null : read.commitTimeMs;
   }
 
-  /** The last segment committed at or before the time; 0 when the log began later. */
+  /** The last segment committed at or before the time; 0 when the log began later. Throws TW_HISTORY_EXPIRED. */
   async #segmentAt(timeMs: number): Promise<number> {
     const { clock, streams, log } = this.#options;
     if (timeMs > clock.nowMs() && timeMs > streams.shard.commitTimeMs) {
       throw new TailwaterError('TW_BAD_REQUEST', { detail: `asOf ${new Date(timeMs).toISOString()} is in the future.` });
     }
-    const known = streams.commitTimes.lastAtOrBefore(timeMs);
+    const { seq, commitTimeMs } = streams.shard;
+    if (timeMs >= commitTimeMs) return seq;
+    const { commitTimes } = streams;
+    const known = commitTimes.lastAtOrBefore(timeMs);
     if (known !== undefined) return known;
-    let low = 0;
-    let high = streams.commitTimes.firstSegment - 1;
+    const floor = await log.floor();
+    let low = floor - 1;
+    // After a start that replayed nothing, no time is known.
+    let high = commitTimes.firstSegment === 0 ? seq : commitTimes.firstSegment - 1;
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
       const segment = await log.read(middle);
       if (segment === null || segment.commitTimeMs <= timeMs) low = middle;
       else high = middle - 1;
     }
-    return Math.max(low, 0);
+    if (floor > 1 && low < (await log.floor())) throw timeExpired(timeMs);
+    return low;
   }
+}
+
+/** The segment of that time is among those that are gone; which one it was cannot be told. */
+function timeExpired(timeMs: number): TailwaterError {
+  return new TailwaterError('TW_HISTORY_EXPIRED', {
+    detail: `The log of ${new Date(timeMs).toISOString()} is no longer kept; a token of that time may still be answered.`,
+  });
+}
+
+/** Synchronous, so that table and tail are of one instant. */
+function nowAt(stream: LiveStream, segment: number): Pick<Pinned, 'table' | 'resident' | 'shadowed' | 'tail'> {
+  const { view: table, resident, shadowed } = stream;
+  return { table, resident, shadowed, tail: stream.tail.snapshot(stream.logSeq, segment) };
 }
