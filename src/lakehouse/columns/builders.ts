@@ -164,6 +164,11 @@ export class BoolBuilder implements ColumnBuilder {
     this.#bits = new Uint8Array(this.#validity.bitmap.length);
   }
 
+  /** Whether every row is null. */
+  get isEmpty(): boolean {
+    return this.#validity.valid === 0;
+  }
+
   set(row: number, value: boolean): void {
     if (value) this.#bits[row >> 3] |= 1 << (row & 7);
     this.#validity.set(row);

@@ -3,7 +3,7 @@ import type { ChangedRow, TableRows } from '../table-store.ts';
 import type { TableRow, TableSchema } from '../table-types.ts';
 import { type ArrowData, type ArrowSchema, type ArrowTable, arrow } from './arrow.ts';
 import { arrowSchema } from './arrow-schema.ts';
-import { BytesBuilder, type ColumnBuilder, Int64Builder, NumberBuilder, VectorBuilder } from './builders.ts';
+import { BoolBuilder, BytesBuilder, type ColumnBuilder, Int64Builder, NumberBuilder, VectorBuilder } from './builders.ts';
 import { encodeHeaders } from './headers.ts';
 import { NO_VALUE } from './layout.ts';
 import { ValueEncoder } from './value-encoder.ts';
@@ -97,8 +97,13 @@ class RowEncoder {
       ...derived,
       ...this.#schema.columns.map((column, index): [string, ColumnBuilder] => [column.name, this.#values.builders[index]]),
     ]);
-    const children = schema.fields.map(field => builders.get(field.name)!.finish(field.type));
-    return tableOf(schema, children, this.#rows);
+    // Of a boolean column of nulls only, Arrow's writer leaves the buffer out, which Lance's reader refuses; a column that is absent is null.
+    const fields = schema.fields.filter(({ name }) => {
+      const builder = builders.get(name);
+      return !(builder instanceof BoolBuilder && builder.isEmpty);
+    });
+    const children = fields.map(field => builders.get(field.name)!.finish(field.type));
+    return tableOf(new arrow.Schema(fields), children, this.#rows);
   }
 
   #addKey(at: number, key: Uint8Array): void {
