@@ -54,8 +54,8 @@ export class TailwaterClient implements TailwaterApi {
     this.#transport = new ClientTransport(options);
   }
 
-  createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
-    const body = JSON.stringify(settings);
+  async createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
+    const body = jsonText(settings);
     return this.#json({ method: 'PUT', path: streamPath(name), headers: JSON_HEADERS, body, repeatable: true });
   }
 
@@ -73,8 +73,8 @@ export class TailwaterClient implements TailwaterApi {
     await this.#send({ method: 'DELETE', path: streamPath(name), repeatable: false });
   }
 
-  append(name: string, records: readonly AppendRecord[], options: AppendOptions = {}): Promise<AppendAnswer> {
-    return this.#append(name, '', JSON_HEADERS, JSON.stringify({ records }), options);
+  async append(name: string, records: readonly AppendRecord[], options: AppendOptions = {}): Promise<AppendAnswer> {
+    return this.#append(name, '', JSON_HEADERS, jsonText({ records }), options);
   }
 
   appendNdjson(
@@ -110,7 +110,7 @@ export class TailwaterClient implements TailwaterApi {
   }
 
   async query(name: string, request: QueryRequest): Promise<QueryAnswer> {
-    const body = JSON.stringify({ ...request, consistency: this.#consistency(name, request.consistency) });
+    const body = jsonText({ ...request, consistency: this.#consistency(name, request.consistency) });
     const timeoutMs = Math.max(this.#transport.timeoutMs, (request.deadlineMs ?? 0) + DEADLINE_MARGIN_MS);
     const sent = { method: 'POST', path: `${streamPath(name)}/query`, headers: JSON_HEADERS, body, repeatable: true, timeoutMs };
     return this.#seen(name, await this.#json<QueryAnswer>(sent), request.consistency);
@@ -262,6 +262,15 @@ export class TailwaterClient implements TailwaterApi {
   async #send(request: HttpRequest): Promise<string> {
     if (this.#closed.signal.aborted) throw new TailwaterError('TW_CLOSED', { detail: 'This client was closed.' });
     return this.#transport.send(request);
+  }
+}
+
+/** Throws TW_BAD_REQUEST for what JSON cannot say: cycles, bigints, nesting without end. */
+function jsonText(body: object): string {
+  try {
+    return JSON.stringify(body);
+  } catch (error) {
+    throw new TailwaterError('TW_BAD_REQUEST', { detail: `The request cannot be written as JSON: ${(error as Error).message}.` });
   }
 }
 

@@ -74,6 +74,11 @@ export const ERROR_KINDS = {
     title: 'The record has too many distinct fields',
     action: 'Nest rarely used fields under one object. This record was not written.',
   },
+  TW_TOO_DEEP: {
+    status: 422,
+    title: 'The record is nested too deeply',
+    action: 'Flatten the record, or keep its deep part as a text. This record was not written.',
+  },
   TW_EVENT_TIME: {
     status: 422,
     title: 'The event time is missing, unreadable or too far in the future',

@@ -8,6 +8,16 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Whether objects and arrays are nested in each other more than `levels` times: a value of no object and no array has 0 levels. */
+export function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  for (const member of Object.values(value)) {
+    if (typeof member === 'object' && isDeeperThan(member, levels - 1)) return true;
+  }
+  return false;
+}
+
 /** The value at a dotted path; an own name that contains the whole path wins. Undefined when absent. Arrays are not entered. */
 export function valueAt(value: JsonValue, path: string): JsonValue | undefined {
   if (!isJsonObject(value)) return undefined;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Clock, type JsonValue, TailwaterError, utf8 } from '../base/index.ts';
+import { type Clock, isJsonObject, type JsonValue, TailwaterError, utf8 } from '../base/index.ts';
 import type {
   AppendPart,
   AppendReceipt,
@@ -14,7 +14,7 @@ import type {
 import type { RecordBatchInput } from './records/batch-builder.ts';
 import { encodeEnvelopes, encodeNdjson } from './records/encode-ndjson.ts';
 import { encodeRecords } from './records/encode-records.ts';
-import { RECORD_LIMITS, type RecordLimits, type Rejection } from './records/input.ts';
+import { type Envelope, RECORD_LIMITS, type RecordLimits, type Rejection, VALUE_TEXT } from './records/input.ts';
 import { RecordRules } from './records/record-rules.ts';
 
 /** The internal upsert stream in which file ingestion keeps its progress, by source. */
@@ -194,6 +194,16 @@ function subKey(key: string, index: number): string {
 function fingerprintOf(input: AppendInput): string {
   const hash = createHash('sha256');
   if ('ndjson' in input) hash.update(input.envelope ? 'e' : 'v').update(input.ndjson);
-  else hash.update(JSON.stringify(input.records));
+  else for (const record of input.records) hash.update(`${recordText(record)}\n`);
   return hash.digest('base64url');
+}
+
+/** With the digits that were sent: two bodies that differ only beyond 2^53 are two bodies. What cannot be written as JSON is rejected anyway. */
+function recordText(record: unknown): string {
+  try {
+    const text = isJsonObject(record) ? (record as Envelope)[VALUE_TEXT] : undefined;
+    return `${JSON.stringify(record)}${text ?? ''}`;
+  } catch (error) {
+    return String(error);
+  }
 }

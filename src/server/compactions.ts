@@ -5,6 +5,8 @@ import type { CompactionRunner } from './compaction-process.ts';
 import type { EngineSettings } from './settings.ts';
 
 const CHECK_EVERY_MS = 250;
+/** After a failure nobody waits for, the stream is left alone for this long. */
+const PAUSE_AFTER_FAILURE_MS = 5000;
 /** Someone waits for it. */
 const URGENT = 1;
 
@@ -16,6 +18,8 @@ export class Compactions {
   readonly #settings: EngineSettings['compaction'];
   readonly #clock: Clock;
   readonly #logger: Logger;
+  /** By incarnation: when a stream that failed may be tried again. */
+  readonly #pausedUntilMs = new Map<string, number>();
   #timer: Timer | null = null;
   #lastFailure: string | null = null;
 
@@ -77,10 +81,15 @@ export class Compactions {
   #requestIfDue(stream: LiveStream): void {
     const oldest = stream.tail.firstSegment;
     if (oldest === null) return;
-    const oldestAtMs = this.#streams.commitTimes.timeOf(oldest) ?? this.#clock.nowMs();
-    const tail = { rows: stream.tail.rows, bytes: stream.tail.bytes, oldestAgeMs: this.#clock.nowMs() - oldestAtMs };
+    const { incarnation } = stream.definition;
+    const nowMs = this.#clock.nowMs();
+    if ((this.#pausedUntilMs.get(incarnation) ?? 0) > nowMs) return;
+    const oldestAtMs = this.#streams.commitTimes.timeOf(oldest) ?? nowMs;
+    const tail = { rows: stream.tail.rows, bytes: stream.tail.bytes, oldestAgeMs: nowMs - oldestAtMs };
     if (!compactionDue(tail, this.#settings)) return;
-    this.#queue.request(stream.definition.incarnation, this.#streams.shard.seq).catch(() => {});
+    this.#queue.request(incarnation, this.#streams.shard.seq).catch(() => {
+      this.#pausedUntilMs.set(incarnation, this.#clock.nowMs() + PAUSE_AFTER_FAILURE_MS);
+    });
   }
 
   async #run(incarnation: string, throughSegment: number, full: boolean): Promise<void> {
@@ -90,6 +99,7 @@ export class Compactions {
       const firstSegment = stream.tail.firstSegment ?? throughSegment + 1;
       await this.#runner.run({ definition: stream.definition, firstSegment, throughSegment, full });
       await stream.advance();
+      this.#pausedUntilMs.delete(incarnation);
       this.#lastFailure = null;
     } catch (error) {
       this.#lastFailure = error instanceof Error ? error.message : String(error);

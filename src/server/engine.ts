@@ -149,7 +149,7 @@ export class Engine implements EngineLike {
   async append(name: string, input: AppendInput, options: AppendOptions = {}): Promise<AppendAnswer> {
     if (this.#closing !== null) throw new TailwaterError('TW_CLOSED');
     const definition = this.definition(name);
-    this.#bound.admit();
+    this.#bound.admit(definition.incarnation);
     await this.#parts.embeddings.room(definition);
     const { position, accepted, partitions, rejected } = await this.#appender.append(definition, input, options);
     return { token: encodeToken(position), accepted, partitions, rejected };

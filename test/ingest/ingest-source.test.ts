@@ -62,6 +62,18 @@ describe('ingesting files', () => {
       }
     }));
 
+  test('goes on before a line that is too large, after dying there', () =>
+    withEngine(async tailwater => {
+      const lines = ['{"n":1}', `{"n":2,"pad":"${'x'.repeat(1_200_000)}"}`, '{"n":3}'];
+      const path = put('large.ndjson', lines.join('\n'));
+      await tailwater.createStream('s', { kind: 'append' });
+      await expect(ingestSource(path, 's', dyingTarget(tailwater, 1, false))).rejects.toThrow(/killed/);
+      const { rejections } = await ingestSource(path, 's', tailwater);
+      expect(rejections).toMatchObject([{ line: 2, code: 'TW_RECORD_TOO_LARGE' }]);
+      expect(await ingestSource(path, 's', tailwater)).toMatchObject({ records: 0, skippedFiles: 1 });
+      expect(await valuesOf(tailwater, 's')).toEqual([{ n: 1 }, { n: 3 }]);
+    }));
+
   test('reads each format of a folder, in the order of names; hidden files and modules are left out', () =>
     withEngine(async tailwater => {
       put('a.csv', '\uFEFFid,zip,amount,ok,none\n1,00501,2.5,true,\n2,"a ""b""",1.50,no,x\n');
@@ -112,6 +124,7 @@ describe('ingesting files', () => {
     ['what.xyz', 'x', /says no format/],
     ['bad.json', '{"a":', /is not JSON/],
     ['bad.csv', 'a,a\n1,2\n', /names "a" twice/],
+    ['long.ndjson', `{"n":1}\n"${'x'.repeat(17 * 1024 * 1024)}`, /^Line 2 of .*long\.ndjson has more than 16777216 bytes/],
     ['cut.ndjson.gz', gzipSync('{"n":1}\n'.repeat(1000)).subarray(0, 40), /cannot be read/],
   ])('a source that cannot be read says why: %s', (name, content, message) =>
     withEngine(async tailwater => {

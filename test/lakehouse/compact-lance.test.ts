@@ -57,6 +57,15 @@ describe.each([
     expect(await world.maintain({ full: true })).toMatchObject({ nullVectors: 0 });
   });
 
+  test('a column of any type may be null in every row of a compaction', async () => {
+    const world = await openWorld(definition, 3);
+    const values = { flag: true, count: 1, share: 0.5, note: 'x', list: [1] };
+    for (const value of [{}, values, {}, { ...values, flag: null }, { text: 'none' }]) {
+      world.log.append([{ partition: 0, key: 'one', value }], 0);
+      await expectTableEqualsLog(world, (await world.compact())!);
+    }
+  });
+
   test('two compactors and an indexer racing on one table put every record into it once', async () => {
     const world = await openWorld(definition, 2);
     fill(world, 3);

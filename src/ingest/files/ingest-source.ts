@@ -144,7 +144,9 @@ class IngestRun {
     let position = 0;
     for await (const record of records) {
       if (position++ < skip) continue;
-      if (bytes + record.json.length > MAX_BATCH_BYTES || batch.length === MAX_BATCH_RECORDS) {
+      const full = bytes + record.json.length > MAX_BATCH_BYTES || batch.length === MAX_BATCH_RECORDS;
+      // Sending nothing would be another request under the key of the batch before, which ended at the same position.
+      if (full && batch.length > 0) {
         await this.#flush(batch, progress && { ...progress, position: position - 1 });
         batch = [];
         bytes = 0;

@@ -12,6 +12,12 @@ import type { Rejection } from './input.ts';
 const MAX_BATCH_BYTES = 3 * 1024 * 1024;
 const MAX_BATCH_RECORDS = MAX_SEGMENT_RECORDS / 2;
 
+/** A message may quote what a client sent, and is kept and answered with up to a hundred others. */
+const MAX_MESSAGE_CHARS = 400;
+/** JSON writes a control character as six. */
+const MAX_BYTES_PER_CHAR = 6;
+const LETTER_OVERHEAD_BYTES = 512;
+
 /** A rejected record on its way to the dead-letter stream. */
 export interface DeadLetter extends Rejection {
   /** The record as it came, clipped. */
@@ -71,8 +77,9 @@ export class BatchBuilder {
     this.#rows.push(row);
   }
 
-  reject(letter: DeadLetter): void {
-    const bytes = letter.record.length * 3 + 512;
+  reject(rejected: DeadLetter): void {
+    const letter = { ...rejected, message: clipped(rejected.message) };
+    const bytes = (letter.record.length + letter.message.length) * MAX_BYTES_PER_CHAR + LETTER_OVERHEAD_BYTES;
     if (this.#bytes + bytes > MAX_BATCH_BYTES || this.#size() >= MAX_BATCH_RECORDS) this.#cut();
     this.#bytes += bytes;
     this.#rejected.push(letter);
@@ -129,6 +136,10 @@ export class BatchBuilder {
     if (rows.some(row => row.key !== null)) records.bytes = withKeys(records, rows);
     return { incarnation: this.#definition.incarnation, partition, records };
   }
+}
+
+function clipped(message: string): string {
+  return message.length <= MAX_MESSAGE_CHARS ? message : `${message.slice(0, MAX_MESSAGE_CHARS - 1)}…`;
 }
 
 /** The values of these rows, then their keys, in one buffer; positions follow. */

@@ -1,5 +1,6 @@
 import { asTailwaterError, isJsonObject, type JsonValue, TailwaterError, utf8 } from '../../base/index.ts';
 import { BatchBuilder, type RecordBatchInput } from './batch-builder.ts';
+import { tooDeep } from './exact-json.ts';
 import { type Envelope, VALUE_TEXT } from './input.ts';
 import type { AdmittedRecord, RecordRules } from './record-rules.ts';
 
@@ -59,6 +60,7 @@ function serialize(value: JsonValue | undefined): string {
   try {
     return JSON.stringify(value) ?? '';
   } catch (error) {
+    if (error instanceof RangeError) throw tooDeep();
     throw new TailwaterError('TW_SCHEMA_MISMATCH', {
       detail: `The value cannot be written as JSON: ${(error as Error).message}.`,
     });

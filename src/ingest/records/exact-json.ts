@@ -20,9 +20,20 @@ export function mayHoldLongNumbers(text: string): boolean {
   return LONG_NUMBER.test(text);
 }
 
-/** Parses with every number kept as its text; JSON.stringify of the result has the same digits. */
+/**
+ * Parses with every number kept as its text; JSON.stringify of the result has the same digits. Throws TW_TOO_DEEP where the parser, which
+ * walks values recursively for this, runs out of stack.
+ */
 export function parseExactly(text: string): unknown {
-  return json.parse(text, (_key, value, context) => (typeof value === 'number' ? json.rawJSON(context.source!) : value));
+  try {
+    return json.parse(text, (_key, value, context) => (typeof value === 'number' ? json.rawJSON(context.source!) : value));
+  } catch (error) {
+    throw error instanceof RangeError ? tooDeep() : error;
+  }
+}
+
+export function tooDeep(): TailwaterError {
+  return new TailwaterError('TW_TOO_DEEP', { detail: 'A value is nested so deeply that it cannot be read.' });
 }
 
 /** The digits of a number at a dotted path, as the client wrote them; null when there is no number. */
@@ -35,7 +46,7 @@ export function numberTextAt(text: string, path: readonly string[]): string | nu
 
 /**
  * The records of a JSON body `{"records": [{key?, time?, headers?, value}]}`. Values whose numbers are too long for a double carry their
- * own text. Throws TW_MALFORMED_JSON or TW_BAD_REQUEST.
+ * own text. Throws TW_MALFORMED_JSON, TW_BAD_REQUEST or TW_TOO_DEEP.
  */
 export function parseRecordsBody(body: Uint8Array): Envelope[] {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');

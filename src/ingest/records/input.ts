@@ -8,6 +8,8 @@ export interface RecordLimits {
   maxKeyBytes: number;
   /** Distinct paths in one value; default 10,000. */
   maxFields: number;
+  /** Objects and arrays in each other; default 256. Whoever reads a value may walk it recursively. */
+  maxDepth: number;
   /** How far an event time may lie in the future; default 1 h. */
   maxFutureMs: number;
 }
@@ -16,6 +18,7 @@ export const RECORD_LIMITS: RecordLimits = {
   maxRecordBytes: 1024 * 1024,
   maxKeyBytes: 64 * 1024,
   maxFields: 10_000,
+  maxDepth: 256,
   maxFutureMs: 3_600_000,
 };
 

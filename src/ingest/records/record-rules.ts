@@ -1,4 +1,4 @@
-import { type JsonObject, type JsonValue, TailwaterError } from '../../base/index.ts';
+import { isDeeperThan, type JsonObject, type JsonValue, TailwaterError } from '../../base/index.ts';
 import type { RecordHeader, StreamDefinition } from '../../streams/index.ts';
 import { hasTooManyFields } from './field-count.ts';
 import { headersOf } from './headers.ts';
@@ -28,12 +28,16 @@ export class RecordRules {
   }
 
   /**
-   * `text` is the value's JSON, `byteLength` its size. Throws TW_SCHEMA_MISMATCH, TW_KEY_REQUIRED, TW_EVENT_TIME, TW_RECORD_TOO_LARGE or
-   * TW_TOO_MANY_FIELDS: the record is then rejected, its batch is not.
+   * `text` is the value's JSON, `byteLength` its size. Throws TW_SCHEMA_MISMATCH, TW_KEY_REQUIRED, TW_EVENT_TIME, TW_RECORD_TOO_LARGE,
+   * TW_TOO_DEEP or TW_TOO_MANY_FIELDS: the record is then rejected, its batch is not.
    */
   admit(envelope: Envelope, value: JsonValue | undefined, text: () => string, byteLength: number, nowMs: number): AdmittedRecord {
-    const { maxRecordBytes, maxFields, maxFutureMs } = this.#limits;
+    const { maxRecordBytes, maxFields, maxDepth, maxFutureMs } = this.#limits;
     if (byteLength > maxRecordBytes) throw tooLarge('The value', byteLength, maxRecordBytes);
+    // A level takes two brackets at least, so that short records need no walk.
+    if (byteLength > 2 * maxDepth && isDeeperThan(value, maxDepth)) {
+      throw new TailwaterError('TW_TOO_DEEP', { detail: `The value is nested deeper than ${maxDepth} levels.` });
+    }
     const object = this.#objectOf(value);
     if (object !== null && hasTooManyFields(object, byteLength, maxFields)) {
       throw new TailwaterError('TW_TOO_MANY_FIELDS', { detail: `The record has more than ${maxFields} distinct fields.` });

@@ -8,7 +8,8 @@ export type Attempt<T> = { kind: 'done'; value: T } | { kind: 'lost' };
 
 /**
  * Runs an optimistic operation until it is done: every attempt reads the newest state and plans anew. Lost races and failures that
- * another attempt may not meet are tried again with jittered backoff, at most `maxAttempts` times. Then throws TW_COMPACTION_FAILED.
+ * another attempt may not meet are tried again with jittered backoff, at most `maxAttempts` times. Then throws TW_COMPACTION_FAILED. A full
+ * storage is TW_STORAGE_FULL at once: trying again would fill it with more of what is left behind.
  */
 export async function untilDone<T>(work: TableWork, operation: string, attempt: () => Promise<Attempt<T>>): Promise<T> {
   let cause: unknown;
@@ -18,6 +19,7 @@ export async function untilDone<T>(work: TableWork, operation: string, attempt: 
       if (outcome.kind === 'done') return outcome.value;
       cause = undefined;
     } catch (error) {
+      if (isFull(error)) throw storageFull(work, operation, error);
       if (!mayPass(error)) throw error;
       cause = error;
     }
@@ -44,6 +46,20 @@ function mayPass(error: unknown): boolean {
     'TW_HISTORY_EXPIRED',
     'TW_BUSY',
   );
+}
+
+/** The table engine says it in words only. */
+const FULL = /No space left on device|Disk quota exceeded|\bos error (28|122)\b/;
+
+function isFull(error: unknown): boolean {
+  return !isTailwaterError(error, 'TW_STORAGE_FULL') && FULL.test(asTailwaterError(error).message);
+}
+
+function storageFull(work: TableWork, operation: string, cause: unknown): TailwaterError {
+  return new TailwaterError('TW_STORAGE_FULL', {
+    detail: `${operation} of ${work.definition.name} found no space; the table is as before, and the rows stay in the tail.`,
+    cause,
+  });
 }
 
 function delayMs(work: TableWork, tries: number): number {

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, TailwaterError } from '../../base/index.ts';
+import { isDeeperThan, isJsonObject, type JsonObject, TailwaterError } from '../../base/index.ts';
 import type { EmbedSettings, StreamDefinition, TimeUnit } from '../definition.ts';
 import { parseDurationMs } from './duration.ts';
 
@@ -11,6 +11,7 @@ const MAX_FIELDS = 64;
 const MAX_PATH_LENGTH = 512;
 const MAX_COLOCATE_LENGTH = 200;
 const MAX_SCHEMA_LENGTH = 256 * 1024;
+const MAX_SCHEMA_DEPTH = 256;
 const DEFAULT_HISTORY = 'P7D';
 const FOR_EVER = 'forever';
 const HASH = { provider: 'hash', model: 'hash-v1', dimensions: 384 };
@@ -62,6 +63,7 @@ function timeOf(time: unknown): StreamDefinition['time'] {
 
 function schemaOf(schema: unknown): JsonObject {
   if (!isJsonObject(schema)) throw bad('schema', 'must be a JSON Schema, as an object');
+  if (isDeeperThan(schema, MAX_SCHEMA_DEPTH)) throw bad('schema', `is nested deeper than ${MAX_SCHEMA_DEPTH} levels`);
   const text = JSON.stringify(schema);
   if (text.length > MAX_SCHEMA_LENGTH)
     throw bad('schema', `has ${text.length} characters; at most ${MAX_SCHEMA_LENGTH} are allowed`);
