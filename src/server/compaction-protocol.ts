@@ -2,7 +2,7 @@ import type { Problem } from '../base/index.ts';
 import type { TableVersions } from '../lakehouse/index.ts';
 import type { StreamDefinition } from '../streams/index.ts';
 
-/** What a node asks its compaction process. */
+/** What a node asks its compaction process: to move rows, or to see to indexes, fragments and vectors that are missing (C5, C7). */
 export interface CompactionJob {
   id: number;
   definition: StreamDefinition;
@@ -10,7 +10,8 @@ export interface CompactionJob {
   firstSegment: number;
   /** Compact at least through this segment. */
   throughSegment: number;
-  /** Bring every index fully up to date. */
+  part: 'rows' | 'upkeep';
+  /** Upkeep of everything that is not up to date; else of what pays. */
   full: boolean;
 }
 

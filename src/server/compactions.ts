@@ -32,7 +32,7 @@ export class Compactions {
     this.#queue = new CompactionQueue({
       clock: settings.clock,
       random: settings.random,
-      run: job => this.#run(job.incarnation, job.throughSegment, false),
+      run: (job, caughtUp) => this.#run(job.incarnation, job.throughSegment, { full: false, caughtUp }),
     });
     if (this.#settings.auto) this.#watch();
   }
@@ -46,11 +46,11 @@ export class Compactions {
     return this.#queue.stats();
   }
 
-  /** Resolves when the stream's table holds everything through the segment. */
+  /** Resolves when the stream's table holds everything through the segment; `full`: and everything about it is up to date. */
   async compact(stream: LiveStream, throughSegment: number, full: boolean): Promise<void> {
     const { incarnation } = stream.definition;
     await this.#queue.request(incarnation, throughSegment, URGENT);
-    if (full) await this.#run(incarnation, throughSegment, true);
+    if (full) await this.#run(incarnation, throughSegment, { full });
   }
 
   async close(): Promise<void> {
@@ -92,15 +92,19 @@ export class Compactions {
     });
   }
 
-  async #run(incarnation: string, throughSegment: number, full: boolean): Promise<void> {
+  async #run(incarnation: string, throughSegment: number, options: { full: boolean; caughtUp?: () => void }): Promise<void> {
     const stream = this.#streams.get(incarnation);
     if (!stream) return;
     try {
       const firstSegment = stream.tail.firstSegment ?? throughSegment + 1;
-      await this.#runner.run({ definition: stream.definition, firstSegment, throughSegment, full });
+      const order = { definition: stream.definition, firstSegment, throughSegment, full: options.full };
+      await this.#runner.run({ ...order, part: 'rows' });
       await stream.advance();
       this.#pausedUntilMs.delete(incarnation);
       this.#lastFailure = null;
+      options.caughtUp?.();
+      await this.#runner.run({ ...order, part: 'upkeep' });
+      await stream.advance();
     } catch (error) {
       this.#lastFailure = error instanceof Error ? error.message : String(error);
       this.#logger.warn({ stream: stream.definition.name, reason: this.#lastFailure }, 'Compaction failed');

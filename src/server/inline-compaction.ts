@@ -3,10 +3,11 @@ import type { StreamDefinition } from '../streams/index.ts';
 import type { CompactionOrder, CompactionRunner } from './compaction-process.ts';
 import { runCompaction } from './run-compaction.ts';
 
-/** Compacts in this process: for tests, and where child processes are not wanted. */
+/** Compacts in this process, one order after another: for tests, and where child processes are not wanted. */
 export class InlineCompaction implements CompactionRunner {
   readonly #context: CompactionContext;
   readonly #onAdvanced: (incarnation: string) => void;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(context: CompactionContext, onAdvanced: (incarnation: string) => void) {
     this.#context = context;
@@ -14,7 +15,10 @@ export class InlineCompaction implements CompactionRunner {
   }
 
   run(order: CompactionOrder): Promise<void> {
-    return runCompaction(this.#context, order, () => this.#onAdvanced(order.definition.incarnation));
+    const run = () => runCompaction(this.#context, order, () => this.#onAdvanced(order.definition.incarnation));
+    const turn = this.#turn.catch(() => {}).then(run);
+    this.#turn = turn;
+    return turn;
   }
 
   prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void> {

@@ -1,11 +1,10 @@
 import { type CompactionContext, compactStream, maintainTable } from '../lakehouse/index.ts';
 import type { CompactionOrder } from './compaction-process.ts';
 
-/** One job: the rows first, then the indexes, each step its own table state. `onAdvanced` is called after every commit. */
-export async function runCompaction(context: CompactionContext, job: CompactionOrder, onAdvanced: () => void): Promise<void> {
-  const { definition, firstSegment, throughSegment } = job;
-  await compactStream(context, definition, throughSegment, { firstSegment, onProgress: onAdvanced });
-  onAdvanced();
-  await maintainTable(context, definition, { full: job.full });
+/** One order, each step of it a table state of its own. `onAdvanced` is called after every commit. */
+export async function runCompaction(context: CompactionContext, order: CompactionOrder, onAdvanced: () => void): Promise<void> {
+  const { definition, firstSegment, throughSegment, part, full } = order;
+  if (part === 'rows') await compactStream(context, definition, throughSegment, { firstSegment, onProgress: onAdvanced });
+  else await maintainTable(context, definition, { full });
   onAdvanced();
 }

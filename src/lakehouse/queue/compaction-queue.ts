@@ -4,8 +4,11 @@ import { CompactionJob, type CompactionRequest } from './job.ts';
 export interface CompactionQueueOptions {
   clock: Clock;
   random: Random;
-  /** Does the work; called with one job of a stream at a time. */
-  run: (request: CompactionRequest) => Promise<void>;
+  /**
+   * Does the work; called with one job of a stream at a time. `caughtUp` answers those who wait as soon as the rows are in the table; what
+   * follows, such as index upkeep, still keeps the stream's next job waiting.
+   */
+  run: (request: CompactionRequest, caughtUp: () => void) => Promise<void>;
   /** Jobs that run side by side; default 1. */
   maxConcurrent?: number;
   /** Streams that may wait; default 10,000. Beyond it a request is TW_BUSY. */
@@ -26,6 +29,7 @@ export class CompactionQueue {
   readonly #options: Required<CompactionQueueOptions>;
   readonly #waiting = new Map<string, CompactionJob>();
   readonly #running = new Map<string, CompactionJob>();
+  readonly #executions = new Set<Promise<void>>();
   readonly #counts = { completed: 0, failed: 0, retried: 0, coalesced: 0 };
   #wakeUp: Timer | null = null;
   #order = 0;
@@ -65,7 +69,7 @@ export class CompactionQueue {
     this.#wakeUp?.cancel();
     for (const job of this.#waiting.values()) job.fail(closed());
     this.#waiting.clear();
-    await Promise.allSettled([...this.#running.values()].map(job => job.done));
+    await Promise.allSettled(this.#executions);
   }
 
   #join(job: CompactionJob): Promise<void> {
@@ -82,7 +86,8 @@ export class CompactionQueue {
       if (job === null) break;
       this.#waiting.delete(job.incarnation);
       this.#running.set(job.incarnation, job);
-      void this.#execute(job);
+      const execution = this.#execute(job).finally(() => this.#executions.delete(execution));
+      this.#executions.add(execution);
     }
     this.#wakeLater(nowMs);
   }
@@ -109,7 +114,8 @@ export class CompactionQueue {
 
   async #execute(job: CompactionJob): Promise<void> {
     try {
-      await this.#options.run({ incarnation: job.incarnation, throughSegment: job.throughSegment });
+      const { incarnation, throughSegment } = job;
+      await this.#options.run({ incarnation, throughSegment }, () => job.succeed());
       this.#counts.completed++;
       job.succeed();
     } catch (error) {
