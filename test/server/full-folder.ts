@@ -96,8 +96,8 @@ async function raiseFloors(dataDir: string, landmarks: Landmarks): Promise<void>
   const store = new FileObjectStore(nodeFileSystem, `${dataDir}/objects`, systemRandom);
   for (const stream of landmarks.streams) {
     const states = new TableStates(store, stream.incarnation);
-    const second = (await states.read(2))!;
-    await states.expire(second.committedAtMs);
+    await states.raiseFloor((await states.read(2))!);
+    await states.collect();
     const { logSeq, statistics } = (await states.latest())!;
     Object.assign(stream, { logSeq, statistics });
   }
