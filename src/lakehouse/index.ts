@@ -5,6 +5,7 @@ export { filterToSql } from './columns/filter-sql.ts';
 export { type CompactionProgress, type CompactOptions, compactStream } from './compact/compact.ts';
 export { type MaintainOptions, maintainTable } from './compact/maintain.ts';
 export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest } from './compact/settings.ts';
+export { lacksTextIndex } from './compact/upkeep.ts';
 export { LanceTableStore } from './lance/lance-store.ts';
 export { MemoryTableStore } from './model/memory-store.ts';
 export { CompactionQueue, type CompactionQueueOptions } from './queue/compaction-queue.ts';

@@ -97,4 +97,6 @@ export interface TableVersion {
   /** The same with what each row is searched by. */
   scanIndexable(options: ScanOptions): AsyncIterable<IndexableRow[]>;
   countRows(where?: string | null): Promise<number>;
+  /** Does what the first search would have to do once, so that it need not. */
+  warm(): Promise<void>;
 }

@@ -99,13 +99,15 @@ export class Compactions {
       const firstSegment = stream.tail.firstSegment ?? throughSegment + 1;
       const order = { definition: stream.definition, firstSegment, throughSegment, full: options.full };
       await this.#runner.run({ ...order, part: 'rows' });
-      await stream.advance();
+      await stream.advance({ patient: true });
       this.#pausedUntilMs.delete(incarnation);
       this.#lastFailure = null;
       options.caughtUp?.();
       await this.#runner.run({ ...order, part: 'upkeep' });
       await stream.advance();
     } catch (error) {
+      // What was committed may wait for an index that does not come now.
+      await stream.advance().catch(() => {});
       this.#lastFailure = error instanceof Error ? error.message : String(error);
       this.#logger.warn({ stream: stream.definition.name, reason: this.#lastFailure }, 'Compaction failed');
       throw error;

@@ -200,8 +200,9 @@ export class Engine implements EngineLike {
   }
 
   async getTable(name: string): Promise<TableInfo> {
-    const pinned = await this.#pin(this.definition(name));
-    return { stream: name, state: pinned.table?.state ?? null, token: tokenOf(pinned) };
+    const definition = this.definition(name);
+    const pinned = await this.#pin(definition);
+    return { stream: name, state: this.#parts.streams.require(definition).newestState, token: tokenOf(pinned) };
   }
 
   async health(): Promise<Health> {
@@ -264,7 +265,7 @@ export class Engine implements EngineLike {
     const onAdvanced = (incarnation: string) => {
       streams
         .get(incarnation)
-        ?.advance()
+        ?.advance({ patient: true })
         .catch(error => settings.logger.error({ error: String(error) }, 'A new table state could not be opened'));
     };
     if (settings.compactionHost === 'process') {

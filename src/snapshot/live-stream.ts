@@ -1,8 +1,13 @@
+import { lacksTextIndex, type TableState } from '../lakehouse/index.ts';
 import { type Segment, type StreamDefinition, StreamTail } from '../streams/index.ts';
 import type { ResidentRows } from './resident-rows.ts';
 import type { ResidentOwner, ResidentTables } from './resident-tables.ts';
 import { ShadowedRows } from './shadowed-rows.ts';
 import { openTableView, type TableAccess, type TableView } from './table-view.ts';
+
+/** A tail above this is trimmed at the next chance. */
+const MAX_WAITING_ROWS = 250_000;
+const MAX_WAITING_BYTES = 512 * 1024 * 1024;
 
 /** A stream on this node: its tail, the newest table state it knows, and how the two fit together. */
 export class LiveStream implements ResidentOwner {
@@ -11,6 +16,7 @@ export class LiveStream implements ResidentOwner {
   readonly #access: TableAccess;
   readonly #residents: ResidentTables;
   #view: TableView | null = null;
+  #newestState: TableState | null = null;
   #shadowed: ShadowedRows | null = null;
   #resident: ResidentRows | null = null;
   #advancing: Promise<void> = Promise.resolve();
@@ -45,6 +51,11 @@ export class LiveStream implements ResidentOwner {
     return this.#shadowed;
   }
 
+  /** The newest table state this node knows of; `view` may be of one before. */
+  get newestState(): TableState | null {
+    return this.#newestState;
+  }
+
   /** The rows of `view` in memory; null when they are not kept. */
   get resident(): ResidentRows | null {
     return this.#resident;
@@ -76,19 +87,36 @@ export class LiveStream implements ResidentOwner {
     this.#waiters.clear();
   }
 
-  /** Takes over the newest table state: opened whole before any read sees it; then the tail gives up what the table holds. */
-  advance(): Promise<void> {
-    const turn = this.#advancing.catch(() => {}).then(() => this.#takeOver());
+  /**
+   * Takes over the newest table state: opened whole before any read sees it; then the tail gives up what the table holds. With `patient`
+   * a state whose texts would be slow to search is left until its index is there: the tail, which has the same rows, goes on serving them.
+   */
+  advance(options: { patient: boolean } = { patient: false }): Promise<void> {
+    const turn = this.#advancing.catch(() => {}).then(() => this.#takeOver(options.patient));
     this.#advancing = turn;
     return turn;
   }
 
-  async #takeOver(): Promise<void> {
+  async #takeOver(patient: boolean): Promise<void> {
     const state = await this.#access.states.latest();
-    if (state === null || state.n === this.#view?.state.n) return;
+    this.#newestState = state;
+    if (state === null || state.n === this.#view?.state.n || (patient && this.#isBetterLeft(state))) return;
     const view = await openTableView(this.#access, this.definition, state, this.#view);
-    this.#swap(view, await this.#residentOf(view));
+    const resident = await this.#residentOf(view);
+    // Searches go on in the view before until this one is as quick.
+    if (resident === null && this.#view !== null) await view.version.warm();
+    this.#swap(view, resident);
     if (this.#resident === null) this.#residents.appeared(this);
+  }
+
+  #isBetterLeft(state: TableState): boolean {
+    return (
+      this.#resident === null &&
+      this.tail.lastSegment >= state.logSeq &&
+      this.tail.rows <= MAX_WAITING_ROWS &&
+      this.tail.bytes <= MAX_WAITING_BYTES &&
+      lacksTextIndex(this.definition, state)
+    );
   }
 
   async #residentOf(view: TableView): Promise<ResidentRows | null> {

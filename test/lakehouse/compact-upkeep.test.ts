@@ -20,11 +20,11 @@ function due(
 }
 
 describe('what pays after a compaction', () => {
-  test('the text index follows as soon as more than 2,000 rows and 5 % of the table lack it', () => {
+  test('the text index follows as soon as more than 2,000 rows and 0.5 % of the table lack it', () => {
     expect(due(BOTH, 2_000, { text: 0, vector: 0 }).textIndex).toBe(false);
     expect(due(BOTH, 2_001, { text: 0, vector: 0 }).textIndex).toBe(true);
-    expect(due(BOTH, 100_000, { text: 95_000, vector: 0 }).textIndex).toBe(false);
-    expect(due(BOTH, 100_000, { text: 94_999, vector: 0 }).textIndex).toBe(true);
+    expect(due(BOTH, 1_000_000, { text: 995_000, vector: 0 }).textIndex).toBe(false);
+    expect(due(BOTH, 1_000_000, { text: 994_999, vector: 0 }).textIndex).toBe(true);
   });
 
   test('a vector index waits until a flat scan is slower', () => {

@@ -25,12 +25,14 @@ export interface CompactionSettings {
   fullyHashedRows: number;
   /** Longest time of uninterrupted computing, so that others on the thread get their turn; default 20 ms. */
   sliceMs: number;
-  /** The full-text index is refreshed when more rows than this and more than `unindexedShare` of the table lack it; default 2,000. */
+  /** The full-text index is refreshed when more rows than this and more than `unindexedTextShare` of the table lack it; default 2,000. */
   unindexedTextRows: number;
+  /** Default 0.005: at most about as many rows as a search can read in the time that it takes anyway. */
+  unindexedTextShare: number;
   /** As `unindexedTextRows`, for the vector index; default 10,000. */
   unindexedVectorRows: number;
   /** Default 0.05. */
-  unindexedShare: number;
+  unindexedVectorShare: number;
   /** Below this many rows a flat vector scan is fast enough; default: where the table store builds the index at all. */
   vectorIndexMinRows: number;
   /** Small fragments are merged after this many compactions; default 16. */
@@ -48,8 +50,9 @@ export const COMPACTION_DEFAULTS: CompactionSettings = {
   fullyHashedRows: 100_000,
   sliceMs: 20,
   unindexedTextRows: 2_000,
+  unindexedTextShare: 0.005,
   unindexedVectorRows: 10_000,
-  unindexedShare: 0.05,
+  unindexedVectorShare: 0.05,
   vectorIndexMinRows: LANCE_DEFAULTS.minVectorIndexRows,
   compactionsPerOptimize: 16,
   maxFilledVectors: 10_000,

@@ -1,6 +1,6 @@
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { TableState } from '../table-types.ts';
-import type { CompactionSettings } from './settings.ts';
+import { COMPACTION_DEFAULTS, type CompactionSettings } from './settings.ts';
 
 /** What would make the table faster or more complete, each a commit of its own that changes no row (C5, C7). */
 export interface Upkeep {
@@ -8,6 +8,16 @@ export interface Upkeep {
   textIndex: boolean;
   vectorIndex: boolean;
   compactFragments: boolean;
+}
+
+/** Whether searching the texts of the table is slow until its index is refreshed, which is due then. */
+export function lacksTextIndex(
+  definition: StreamDefinition,
+  state: TableState,
+  limits: Pick<CompactionSettings, 'unindexedTextRows' | 'unindexedTextShare'> = COMPACTION_DEFAULTS,
+): boolean {
+  const unindexed = state.rowCount - state.indexedRows.text;
+  return definition.search !== null && unindexed > Math.max(limits.unindexedTextRows, state.rowCount * limits.unindexedTextShare);
 }
 
 /**
@@ -23,12 +33,13 @@ export function upkeepDue(
 ): Upkeep {
   const text = state.rowCount - state.indexedRows.text;
   const vector = state.rowCount - state.indexedRows.vector;
-  const share = state.rowCount * limits.unindexedShare;
   const worthVectorIndex = definition.embed !== null && state.rowCount >= limits.vectorIndexMinRows;
   return {
     fillVectors: state.nullVectors > 0,
-    textIndex: definition.search !== null && text > (full ? 0 : Math.max(limits.unindexedTextRows, share)),
-    vectorIndex: worthVectorIndex && vector > (full ? 0 : Math.max(limits.unindexedVectorRows, share)),
+    textIndex: full ? definition.search !== null && text > 0 : lacksTextIndex(definition, state, limits),
+    vectorIndex:
+      worthVectorIndex &&
+      vector > (full ? 0 : Math.max(limits.unindexedVectorRows, state.rowCount * limits.unindexedVectorShare)),
     compactFragments: compactionsSinceOptimize >= (full ? 1 : limits.compactionsPerOptimize),
   };
 }

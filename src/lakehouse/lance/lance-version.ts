@@ -102,6 +102,12 @@ export class LanceVersion implements TableVersion {
     }
   }
 
+  /** A search of each kind: LanceDB opens fragments and indexes when it first needs them, which can cost as much as ten searches. */
+  async warm(): Promise<void> {
+    const vector = new Float32Array(this.#schema.dimensions ?? 0).fill(1);
+    await Promise.all([this.searchText('a', 1, null), this.searchVector(vector, 1, null)]);
+  }
+
   countRows(where?: string | null): Promise<number> {
     return this.#rows.countRows(where ?? undefined);
   }

@@ -60,6 +60,10 @@ export class NamedReads implements TableVersion {
     return this.#read(this.#rows, () => this.#version.countRows(where));
   }
 
+  warm(): Promise<void> {
+    return this.#read(this.#rows, () => this.#version.warm());
+  }
+
   scan(options: ScanOptions): AsyncIterable<TableRow[]> {
     return this.#iterate(this.#version.scan(options));
   }

@@ -66,6 +66,8 @@ export class MemoryVersion implements TableVersion {
     return rowsWhere(this.#schema, this.#rows.rows, where).length;
   }
 
+  async warm(): Promise<void> {}
+
   #bm25(documents: readonly StoredRow[], terms: readonly string[]): Bm25 {
     const frequencies = terms.map(term => documents.filter(stored => this.#termsOf(stored).includes(term)).length);
     const tokens = documents.reduce((sum, stored) => sum + this.#termsOf(stored).length, 0);
