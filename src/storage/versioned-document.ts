@@ -2,6 +2,7 @@ import {
   fromUtf8,
   isJsonObject,
   type JsonValue,
+  namingDamage,
   type Random,
   randomId,
   systemRandom,
@@ -126,7 +127,8 @@ export class VersionedDocument<T> {
         data: { key: this.#key },
       });
     }
-    return { value: this.#codec.decode(object.bytes.subarray(lineEnd + 1)), etag: object.etag, writes };
+    const value = namingDamage(this.#key, () => this.#codec.decode(object.bytes.subarray(lineEnd + 1)));
+    return { value, etag: object.etag, writes };
   }
 
   #encode(value: T, writes: readonly string[]): Uint8Array {
@@ -166,6 +168,14 @@ function parseHeader(line: string): string[] | null {
 function jsonCodec<T>(): DocumentCodec<T> {
   return {
     encode: value => utf8(JSON.stringify(value)),
-    decode: bytes => JSON.parse(fromUtf8(bytes)) as T,
+    decode: bytes => parseValue(fromUtf8(bytes)) as T,
   };
+}
+
+function parseValue(text: string): JsonValue {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new TailwaterError('TW_DATA_DAMAGED', { detail: 'Its value is not JSON.', cause });
+  }
 }

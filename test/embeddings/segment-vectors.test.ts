@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { systemRandom } from '../../src/base/index.ts';
+import { crc32c, systemRandom } from '../../src/base/index.ts';
 import { SegmentVectors } from '../../src/embeddings/index.ts';
 import { FileObjectStore, MemoryObjectStore, nodeFileSystem } from '../../src/storage/index.ts';
 
@@ -47,11 +47,20 @@ describe('SegmentVectors', () => {
     await vectors.write(1, entries([0, 1, 0]));
     const [{ key }] = await store.list('vectors/');
     const bytes = Uint8Array.from((await store.get(key))!.bytes);
-    for (const at of [0, 5, 12, bytes.length - 1]) {
+    const refused = { code: 'TW_DATA_DAMAGED', message: expect.stringContaining(key) };
+    for (let at = 0; at < bytes.length; at++) {
       const damaged = Uint8Array.from(bytes);
-      damaged[at] ^= 1;
-      await store.put(key, damaged);
-      await expect(vectors.read(1)).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED', message: expect.stringContaining(key) });
+      damaged[at] ^= 1 << (at % 8);
+      for (const wrong of [damaged, bytes.subarray(0, at)]) {
+        await store.put(key, wrong);
+        await expect(vectors.read(1)).rejects.toMatchObject(refused);
+      }
     }
+    const hostile = Uint8Array.from(bytes);
+    const view = new DataView(hostile.buffer);
+    view.setUint32(12, 0x7fff_ffff);
+    view.setUint32(4, crc32c(hostile.subarray(8)));
+    await store.put(key, hostile);
+    await expect(vectors.read(1)).rejects.toMatchObject(refused);
   });
 });

@@ -113,6 +113,7 @@ describe('a versioned document', () => {
       ['', 'TW_DATA_DAMAGED'],
       ['{"a":1}', 'TW_DATA_DAMAGED'],
       ['nonsense\n1', 'TW_DATA_DAMAGED'],
+      ['{"tailwaterDocument":1,"writes":[]}\n1,', 'TW_DATA_DAMAGED'],
       ['{"tailwaterDocument":2,"writes":[]}\n1', 'TW_FORMAT_TOO_NEW'],
     ]) {
       await memory.put('document', utf8(content));

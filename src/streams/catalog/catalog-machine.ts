@@ -1,4 +1,4 @@
-import { fromUtf8, TailwaterError, utf8 } from '../../base/index.ts';
+import { fromUtf8, isJsonObject, TailwaterError, utf8 } from '../../base/index.ts';
 import type { JournalMachine } from '../../journal/index.ts';
 import type { StreamDefinition } from '../definition.ts';
 import { WriterSequences } from '../wal/writers.ts';
@@ -52,7 +52,7 @@ export const catalogMachine: JournalMachine<CatalogState> = {
     return utf8(JSON.stringify({ ...checkpoint, writersForgotten: state.writers.forgotten } satisfies CatalogCheckpoint));
   },
   decodeCheckpoint: bytes => {
-    const { streams, writers, writersForgotten } = parseVersioned<CatalogCheckpoint>(bytes, 'The catalog’s checkpoint');
+    const { streams, writers, writersForgotten } = parseVersioned(bytes, 'The catalog’s checkpoint', isCheckpoint);
     return stateOf(streams, WriterSequences.from(writers, writersForgotten));
   },
   settled: (state, writerId, writerSequence) => state.writers.settled(writerId, writerSequence),
@@ -63,7 +63,7 @@ export function encodeCatalogEntry(entry: Omit<CatalogEntry, 'formatVersion'>): 
 }
 
 export function decodeCatalogEntry(seq: number, bytes: Uint8Array): CatalogEntry {
-  return parseVersioned<CatalogEntry>(bytes, `Catalog entry ${seq}`);
+  return parseVersioned(bytes, `Catalog entry ${seq}`, isEntry);
 }
 
 /** Throws TW_DATA_DAMAGED or TW_FORMAT_TOO_NEW for what is no entry of the catalog. */
@@ -91,20 +91,44 @@ function stateOf(streams: readonly CatalogStream[], writers: WriterSequences): C
   };
 }
 
-function parseVersioned<T extends { formatVersion: number }>(bytes: Uint8Array, what: string): T {
-  let parsed: T | null;
+function isEntry(value: unknown): value is CatalogEntry {
+  if (!isJsonObject(value) || typeof value.writerId !== 'string' || !Number.isSafeInteger(value.writerSequence)) return false;
+  const { change } = value;
+  if (!isJsonObject(change)) return false;
+  return change.kind === 'created'
+    ? isStream(change.stream)
+    : change.kind === 'deleted' && typeof change.incarnation === 'string';
+}
+
+function isCheckpoint(value: unknown): value is CatalogCheckpoint {
+  if (!isJsonObject(value) || typeof value.writersForgotten !== 'boolean') return false;
+  const { streams, writers } = value;
+  return Array.isArray(streams) && streams.every(isStream) && Array.isArray(writers) && writers.every(isWriter);
+}
+
+function isStream(value: unknown): boolean {
+  if (!isJsonObject(value) || !isJsonObject(value.definition) || !Number.isSafeInteger(value.shard)) return false;
+  return typeof value.definition.name === 'string' && typeof value.definition.incarnation === 'string';
+}
+
+function isWriter(value: unknown): boolean {
+  return Array.isArray(value) && typeof value[0] === 'string' && Number.isSafeInteger(value[1]);
+}
+
+function parseVersioned<T>(bytes: Uint8Array, what: string, isWhole: (parsed: unknown) => parsed is T): T {
+  let parsed: unknown;
   try {
-    parsed = JSON.parse(fromUtf8(bytes)) as T | null;
+    parsed = JSON.parse(fromUtf8(bytes));
   } catch (cause) {
     throw new TailwaterError('TW_DATA_DAMAGED', { detail: `${what} is not JSON.`, cause });
   }
-  const version = parsed?.formatVersion;
-  if (parsed !== null && version === FORMAT_VERSION) return parsed;
+  const version = isJsonObject(parsed) ? parsed.formatVersion : undefined;
+  if (version === FORMAT_VERSION && isWhole(parsed)) return parsed;
   if (typeof version === 'number' && version > FORMAT_VERSION) {
     throw new TailwaterError('TW_FORMAT_TOO_NEW', {
       detail: `${what} has format ${version}; this version reads up to ${FORMAT_VERSION}.`,
       data: { found: version, supported: FORMAT_VERSION },
     });
   }
-  throw new TailwaterError('TW_DATA_DAMAGED', { detail: `${what} has no format that ever was.` });
+  throw new TailwaterError('TW_DATA_DAMAGED', { detail: `${what} has no form that ever was.` });
 }

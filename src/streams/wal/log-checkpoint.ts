@@ -45,11 +45,11 @@ export function decodeLogCheckpoint(bytes: Uint8Array, shard: number): LogState 
   if (found !== shard) throw damaged(`The checkpoint of log shard ${shard} is one of shard ${found}.`);
   const seq = input.i64();
   const commitTimeMs = input.i64();
-  const streams = new Map(times(input.varint(), () => [input.text(), times(input.varint(), () => input.varint())] as const));
+  const streams = new Map(times(input, () => [input.text(), times(input, () => input.varint())] as const));
   const writers = readWriters(input);
   const idempotency = readIdempotency(input);
   const producers = new ProducerTable();
-  for (const producer of times(input.varint(), () => readProducer(input))) producers.set(producer);
+  for (const producer of times(input, () => readProducer(input))) producers.set(producer);
   return { seq, commitTimeMs, streams, writers, idempotency, producers };
 }
 
@@ -82,7 +82,7 @@ function writeWriters(out: BinaryWriter, writers: WriterSequences): void {
 function readWriters(input: BinaryReader): WriterSequences {
   const forgotten = input.u8() === 1;
   return WriterSequences.from(
-    times(input.varint(), () => [input.text(), input.varint()] as const),
+    times(input, () => [input.text(), input.varint()] as const),
     forgotten,
   );
 }
@@ -108,10 +108,10 @@ function writeIdempotency(out: BinaryWriter, table: IdempotencyTable): void {
 function readIdempotency(input: BinaryReader): IdempotencyTable {
   const table = new IdempotencyTable();
   for (let left = input.varint(); left > 0; left--) {
-    const texts = { key: input.text(), fingerprint: input.text(), answer: JSON.parse(input.text()) as JsonValue };
+    const texts = { key: input.text(), fingerprint: input.text(), answer: parseAnswer(input.text()) };
     const seq = input.varint();
     const commitTimeMs = input.zigzag();
-    const parts = times(input.varint(), () => ({
+    const parts = times(input, () => ({
       incarnation: input.text(),
       partition: input.varint(),
       first: input.varint(),
@@ -139,7 +139,7 @@ function writeProducer(out: BinaryWriter, producer: ProducerState): void {
 
 function readProducer(input: BinaryReader): ProducerState {
   const place = { id: input.zigzag(), incarnation: input.text(), partition: input.varint(), epoch: input.varint() };
-  return { ...place, batches: times(input.varint(), () => readBatch(input)) };
+  return { ...place, batches: times(input, () => readBatch(input)) };
 }
 
 function readBatch(input: BinaryReader): ProducerBatch {
@@ -147,8 +147,18 @@ function readBatch(input: BinaryReader): ProducerBatch {
   return { ...batch, seq: input.varint(), commitTimeMs: input.zigzag() };
 }
 
-/** The crc32c was right, so counts are what was written. */
-function times<T>(count: number, item: () => T): T[] {
+function parseAnswer(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch (cause) {
+    throw new TailwaterError('TW_DATA_DAMAGED', { detail: 'A log checkpoint holds an answer that is not JSON.', cause });
+  }
+}
+
+/** Every item has a byte or more, so that no count asks for more memory than its bytes could fill. */
+function times<T>(input: BinaryReader, item: () => T): T[] {
+  const count = input.varint();
+  if (count > input.remaining) throw damaged(`A list of ${count} items cannot fit in ${input.remaining} bytes.`);
   return Array.from({ length: count }, item);
 }
 

@@ -1,4 +1,4 @@
-import { type BinaryReader, type BinaryWriter, type JsonValue, TailwaterError } from '../../base/index.ts';
+import { type BinaryReader, type BinaryWriter, isJsonObject, type JsonValue, TailwaterError } from '../../base/index.ts';
 import type { AppendReceipt, ControlRecord } from '../segment-types.ts';
 
 /**
@@ -176,9 +176,19 @@ function readEntry(input: BinaryReader, streams: readonly string[]): BatchEntry 
 }
 
 function readControl(input: BinaryReader): ControlRecord {
-  const control = parseJson(input.text()) as ControlRecord | null;
-  if (control !== null && ['create', 'delete', 'partitions'].includes(control.kind)) return control;
+  const control = parseJson(input.text());
+  if (isControl(control)) return control;
   throw damaged('A segment has a control record of a kind that this version does not know.');
+}
+
+function isControl(value: unknown): value is ControlRecord {
+  if (!isJsonObject(value)) return false;
+  const { kind, definition, incarnation, partitions } = value;
+  if (kind === 'create') {
+    return isJsonObject(definition) && typeof definition.incarnation === 'string' && Number.isSafeInteger(definition.partitions);
+  }
+  if (typeof incarnation !== 'string') return false;
+  return kind === 'delete' || (kind === 'partitions' && Number.isSafeInteger(partitions));
 }
 
 function parseJson(text: string): unknown {
