@@ -34,7 +34,7 @@ const CHECKED = [
 const UNREAD = ['table state checkpoint', 'Lance transaction'];
 /**
  * LanceDB writes no checksums. What breaks its structures is an error, and ours names stream and dataset; a changed value inside a page
- * is served (docs/decisions/0006-lance-damage.md).
+ * is served (docs/decisions/0008-lance-damage.md).
  */
 const UNCHECKED = ['Lance manifest', 'Lance data', 'Lance deletions', 'Lance index'];
 
