@@ -121,9 +121,13 @@ export class LiveStream implements ResidentOwner {
 
   async #residentOf(view: TableView): Promise<ResidentRows | null> {
     const before = this.#view;
-    if (before === null || this.#resident === null) return null;
-    const tail = this.tail.snapshot(before.state.logSeq, view.state.logSeq);
-    return this.#residents.follow(this, this.#resident, { from: before, to: view, tail });
+    if (before !== null && this.#resident !== null) {
+      const tail = this.tail.snapshot(before.state.logSeq, view.state.logSeq);
+      const rows = await this.#residents.follow(this, this.#resident, { from: before, to: view, tail });
+      if (rows !== null) return rows;
+    }
+    // Searches go on in the tail meanwhile. A node that has just started has none of these rows in its tail, and loads them later.
+    return this.tail.lastSegment >= view.state.logSeq ? this.#residents.enter(this, view) : null;
   }
 
   /** The newest table state that holds nothing above the segment; null when there was no table yet. */

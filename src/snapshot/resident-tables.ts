@@ -94,6 +94,15 @@ export class ResidentTables {
     return this.#held.has(owner) ? next : null;
   }
 
+  /** The rows of a table state that is about to be taken over, while the one before still serves; null when there is no room for them. */
+  async enter(owner: ResidentOwner, view: TableView): Promise<ResidentRows | null> {
+    if (!this.#mayEnter(owner, view)) return null;
+    const rows = await this.#loaded(view);
+    this.#held.set(owner, rows.bytes);
+    this.#makeRoom(owner);
+    return this.#held.has(owner) ? rows : null;
+  }
+
   /** The owner gave its rows up, or is no more. */
   released(owner: ResidentOwner): void {
     this.#held.delete(owner);
@@ -116,14 +125,22 @@ export class ResidentTables {
 
   #request(owner: ResidentOwner, urgent: boolean): void {
     const { view } = owner;
-    if (this.#closed || owner.closed || view === null || !searchable(owner.definition) || !this.#fits(view)) return;
-    if (!urgent && this.#bytes() + assumedBytes(view) > this.#settings.maxResidentBytes) return;
+    if (view === null || !(urgent ? this.#mayHave(owner, view) : this.#mayEnter(owner, view))) return;
     const waiting = this.#waiting.get(owner);
     if (waiting) waiting.urgent ||= urgent;
     else this.#waiting.set(owner, { urgent });
     this.#running ??= this.#run().finally(() => {
       this.#running = null;
     });
+  }
+
+  /** Whether the rows are worth having, if others make room. */
+  #mayHave(owner: ResidentOwner, view: TableView): boolean {
+    return !this.#closed && !owner.closed && searchable(owner.definition) && this.#fits(view);
+  }
+
+  #mayEnter(owner: ResidentOwner, view: TableView): boolean {
+    return this.#mayHave(owner, view) && this.#bytes() + assumedBytes(view) <= this.#settings.maxResidentBytes;
   }
 
   #fits(view: TableView): boolean {
@@ -152,20 +169,23 @@ export class ResidentTables {
 
   async #load(owner: ResidentOwner): Promise<void> {
     const { view } = owner;
-    if (view === null || this.#closed) return;
+    if (view === null || !this.#mayHave(owner, view)) return;
+    const rows = await this.#loaded(view);
+    if (!owner.adopt(view, rows)) return this.appeared(owner);
+    this.#held.set(owner, rows.bytes);
+    this.#makeRoom(owner);
+  }
+
+  /** Throws TW_DATA_DAMAGED when the table does not have the rows that its state says. */
+  async #loaded(view: TableView): Promise<ResidentRows> {
     this.#counts.loads++;
     const all = await collect(view, null);
     all.sort((a, b) => a.row.seq - b.row.seq);
     const rows = await ResidentRows.empty().next([], all, this.#pace());
-    if (this.#closed) return;
-    if (rows === null || rows.rowCount !== view.state.rowCount) {
-      throw new TailwaterError('TW_DATA_DAMAGED', {
-        detail: `The table has ${all.length} rows, its state says ${view.state.rowCount}.`,
-      });
-    }
-    if (!owner.adopt(view, rows)) return this.appeared(owner);
-    this.#held.set(owner, rows.bytes);
-    this.#makeRoom(owner);
+    if (rows?.rowCount === view.state.rowCount) return rows;
+    throw new TailwaterError('TW_DATA_DAMAGED', {
+      detail: `The table has ${all.length} rows, its state says ${view.state.rowCount}.`,
+    });
   }
 
   /** Evicts what was searched longest ago, this owner last. */
