@@ -13,6 +13,10 @@ export interface ResidentSettings {
 
 export const RESIDENT_DEFAULTS: ResidentSettings = { maxResidentBytes: 256 * 1024 * 1024, maxResidentRows: 50_000 };
 
+type Rest = () => Promise<void> | undefined;
+
+/** Rows that are decoded in one go. */
+const BATCH_ROWS = 256;
 /** Longest time of uninterrupted computing. */
 const SLICE_MS = 5;
 /** What a row costs beside its vector, assumed before it is loaded. */
@@ -82,25 +86,37 @@ export class ResidentTables {
    * The rows of the next table state, from those of the one before: what the tail gives up leaves or enters. Null when they do not follow
    * from each other; then `appeared` loads them.
    */
-  async follow(owner: ResidentOwner, rows: ResidentRows, step: TableStep): Promise<ResidentRows | null> {
-    const { to } = step;
-    const next = await this.#next(owner.definition, rows, step);
-    if (next === null || next.rowCount !== to.state.rowCount || !this.#fits(to) || tooManyGone(next)) {
-      this.#held.delete(owner);
-      return null;
-    }
-    this.#held.set(owner, next.bytes);
-    this.#makeRoom(owner);
-    return this.#held.has(owner) ? next : null;
+  follow(owner: ResidentOwner, rows: ResidentRows, step: TableStep): Promise<ResidentRows | null> {
+    return this.#take(owner, async () => {
+      const next = await this.#next(owner.definition, rows, step);
+      return next === null || next.rowCount !== step.to.state.rowCount || !this.#fits(step.to) || tooManyGone(next) ? null : next;
+    });
   }
 
   /** The rows of a table state that is about to be taken over, while the one before still serves; null when there is no room for them. */
   async enter(owner: ResidentOwner, view: TableView): Promise<ResidentRows | null> {
     if (!this.#mayEnter(owner, view)) return null;
-    const rows = await this.#loaded(view);
+    return this.#take(owner, () => this.#loaded(view));
+  }
+
+  /** Without its rows in memory a table is slower to search, no more: what goes wrong here must not keep a state from being taken over. */
+  async #take(owner: ResidentOwner, obtain: () => Promise<ResidentRows | null>): Promise<ResidentRows | null> {
+    const rows = await obtain().catch(error => this.#report(owner, error));
+    if (rows === null || owner.closed) {
+      this.#held.delete(owner);
+      return null;
+    }
     this.#held.set(owner, rows.bytes);
     this.#makeRoom(owner);
     return this.#held.has(owner) ? rows : null;
+  }
+
+  #report(owner: ResidentOwner, error: unknown): null {
+    this.#logger.warn(
+      { stream: owner.definition.name, error: String(error) },
+      'The rows of a table could not be loaded into memory',
+    );
+    return null;
   }
 
   /** The owner gave its rows up, or is no more. */
@@ -118,9 +134,10 @@ export class ResidentTables {
   async #next({ kind }: StreamDefinition, rows: ResidentRows, { from, to, tail }: TableStep): Promise<ResidentRows | null> {
     if (from.state.nullVectors > 0 || to.state.nullVectors > 0) return null;
     if (from.state.logSeq === to.state.logSeq) return rows;
+    const rest = this.#pace();
     const leaving = kind === 'upsert' ? [...tail.shadowingKeys()].map(({ key }) => key) : [];
-    const added = await collect(to, `_seq >= ${recordSeq(from.state.logSeq + 1, 0)}`);
-    return rows.next(leaving, added, this.#pace());
+    const added = await collect(to, `_seq >= ${recordSeq(from.state.logSeq + 1, 0)}`, rest);
+    return rows.next(leaving, added, rest);
   }
 
   #request(owner: ResidentOwner, urgent: boolean): void {
@@ -153,12 +170,8 @@ export class ResidentTables {
     await this.#clock.turn();
     for (let next = this.#mostUrgent(); next !== null; next = this.#mostUrgent()) {
       this.#waiting.delete(next);
-      await this.#load(next).catch(error =>
-        this.#logger.warn(
-          { stream: next?.definition.name, error: String(error) },
-          'The rows of a table could not be loaded into memory',
-        ),
-      );
+      const owner = next;
+      await this.#load(owner).catch(error => this.#report(owner, error));
     }
   }
 
@@ -179,9 +192,10 @@ export class ResidentTables {
   /** Throws TW_DATA_DAMAGED when the table does not have the rows that its state says. */
   async #loaded(view: TableView): Promise<ResidentRows> {
     this.#counts.loads++;
-    const all = await collect(view, null);
+    const rest = this.#pace();
+    const all = await collect(view, null, rest);
     all.sort((a, b) => a.row.seq - b.row.seq);
-    const rows = await ResidentRows.empty().next([], all, this.#pace());
+    const rows = await ResidentRows.empty().next([], all, rest);
     if (rows?.rowCount === view.state.rowCount) return rows;
     throw new TailwaterError('TW_DATA_DAMAGED', {
       detail: `The table has ${all.length} rows, its state says ${view.state.rowCount}.`,
@@ -204,7 +218,7 @@ export class ResidentTables {
     return sum;
   }
 
-  #pace(): () => Promise<void> | undefined {
+  #pace(): Rest {
     let startedMs = this.#clock.nowMs();
     return () => {
       if (this.#clock.nowMs() - startedMs < SLICE_MS) return undefined;
@@ -215,9 +229,12 @@ export class ResidentTables {
   }
 }
 
-async function collect(view: TableView, where: string | null): Promise<IndexableRow[]> {
+async function collect(view: TableView, where: string | null, rest: Rest): Promise<IndexableRow[]> {
   const rows: IndexableRow[] = [];
-  for await (const batch of view.version.scanIndexable({ where })) rows.push(...batch);
+  for await (const batch of view.version.scanIndexable({ where, batchRows: BATCH_ROWS })) {
+    rows.push(...batch);
+    await rest();
+  }
   return rows;
 }
 
