@@ -1,0 +1,145 @@
+import { type Random, seededRandom, silentLogger } from '../../src/base/index.ts';
+import { Appender } from '../../src/ingest/index.ts';
+import { type Journal, ObjectJournal } from '../../src/journal/index.ts';
+import type { CompactionContext, TableStore } from '../../src/lakehouse/index.ts';
+import { Searcher } from '../../src/retrieval/index.ts';
+import { Follower, LiveStreams, PastCuts, Pinner, StreamReader, TailEmbeddings } from '../../src/snapshot/index.ts';
+import { type ObjectStore, withRetries } from '../../src/storage/index.ts';
+import { Catalog, LogReader, LogShard } from '../../src/streams/index.ts';
+import { FaultyObjectStore } from '../harness/faulty-object-store.ts';
+import { TruthJournal } from './file-log.ts';
+import { Life } from './life.ts';
+import { fileSystemOf, ProcessClock, storeOf, tablesOf } from './process-ports.ts';
+import { SimEmbedders } from './remote-provider.ts';
+import type { World } from './world.ts';
+
+const SHARD = 0;
+const POLL_MS = 2_000;
+
+/** Small, so that short histories have steps, fills and merges of every kind. */
+const COMPACTION = {
+  maxStepRows: 12,
+  maxFilledVectors: 4,
+  unindexedTextRows: 8,
+  compactionsPerOptimize: 3,
+  maxAttempts: 5,
+  vectorsDeadlineMs: 2_000,
+};
+
+/** What a process runs on, before it has opened anything. */
+interface Ports {
+  life: Life;
+  clock: ProcessClock;
+  random: Random;
+  store: ObjectStore;
+  tables: TableStore;
+  journal: Journal;
+}
+
+interface Parts extends Ports {
+  shard: LogShard;
+  catalog: Catalog;
+  streams: LiveStreams;
+  embeddings: TailEmbeddings;
+  embedders: SimEmbedders;
+  log: LogReader;
+}
+
+/** A node as the engine composes it, on simulated ports, in a process of its own. */
+export class SimNode {
+  readonly life: Life;
+  readonly clock: ProcessClock;
+  readonly shard: LogShard;
+  readonly catalog: Catalog;
+  readonly streams: LiveStreams;
+  readonly appender: Appender;
+  readonly searcher: Searcher;
+  readonly reader: StreamReader;
+  readonly pinner: Pinner;
+  readonly follower: Follower;
+  readonly store: ObjectStore;
+  readonly tables: TableStore;
+  readonly journal: Journal;
+  /** Its clock has been set: what it says of durations may be wrong. */
+  jumped = false;
+  readonly #parts: Parts;
+  readonly #context: CompactionContext;
+
+  private constructor(parts: Parts) {
+    const { clock, catalog, streams, embeddings, log } = parts;
+    this.#parts = parts;
+    this.life = parts.life;
+    this.clock = clock;
+    this.shard = parts.shard;
+    this.catalog = catalog;
+    this.streams = streams;
+    this.store = parts.store;
+    this.tables = parts.tables;
+    this.journal = parts.journal;
+    const past = new PastCuts(log, tail => embeddings.fill(tail));
+    this.pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
+    this.appender = new Appender({ catalog, clock });
+    this.searcher = new Searcher({ pinner: this.pinner, embeddings, clock });
+    this.reader = new StreamReader(this.pinner, clock);
+    this.follower = new Follower(streams, this.pinner, clock);
+    this.#context = this.compactor();
+    this.#poll();
+  }
+
+  /** Starts a process. Throws what opening throws; then the process is dead. */
+  static async open(world: World, life: Life): Promise<SimNode> {
+    const ports = portsOf(world, life);
+    const { clock, random, store, tables } = ports;
+    const journal =
+      world.disk === null
+        ? new ObjectJournal(store, 'log')
+        : await TruthJournal.open(fileSystemOf(world.disk, life, () => world.wait(clock)), world.truth, random);
+    const { lingerMs, checkpointEverySegments } = world.plan;
+    const shard = await LogShard.open({ journal, shard: SHARD, clock, random, lingerMs, checkpointEverySegments });
+    const catalog = await Catalog.open({ journal: new ObjectJournal(store, 'catalog'), shards: [shard], clock, random });
+    const log = new LogReader(journal);
+    const streams = await LiveStreams.open({ catalog, shard, shardNumber: SHARD, log, store, tables });
+    const embedders = new SimEmbedders({ store, clock, random, secrets: {} }, world.service);
+    const embeddings = new TailEmbeddings({ streams, embedders, clock, logger: silentLogger });
+    return new SimNode({ ...ports, journal, shard, catalog, streams, embedders, embeddings, log });
+  }
+
+  /** The node's own compactor, which remembers tables from one call to the next. */
+  get context(): CompactionContext {
+    return this.#context;
+  }
+
+  /** Another compactor on this node. */
+  compactor(): CompactionContext {
+    const { store, tables, log, clock, random, embedders } = this.#parts;
+    const fullyHashedRows = random.float() < 0.5 ? 100 : 0;
+    const vectorsFor = embedders.vectorsFor.bind(embedders);
+    return { store, tables, log, clock, random, vectorsFor, settings: { ...COMPACTION, fullyHashedRows } };
+  }
+
+  /** An orderly stop. */
+  async close(): Promise<void> {
+    this.streams.close();
+    await this.#parts.embeddings.close();
+    await this.shard.close();
+    await this.journal.close();
+  }
+
+  /** What other nodes appended reaches this one also when nobody asks. */
+  #poll(): void {
+    this.clock.after(POLL_MS, () => {
+      this.shard.refresh().catch(() => {});
+      this.#poll();
+    });
+  }
+}
+
+function portsOf(world: World, life: Life): Omit<Ports, 'journal'> {
+  const clock = new ProcessClock(world.clock, life);
+  const random = seededRandom(world.nextSeed());
+  const faulty = new FaultyObjectStore(world.store, world.clock, seededRandom(world.nextSeed()), world.faults);
+  world.stores.push(faulty);
+  const direct = storeOf(faulty, life);
+  const store = world.plan.retries ? withRetries(direct, { clock, random, attempts: 3 }) : direct;
+  return { life, clock, random, store, tables: tablesOf(world.tables, life, () => world.wait(world.clock)) };
+}
