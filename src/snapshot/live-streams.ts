@@ -24,6 +24,7 @@ export class LiveStreams {
   readonly #stop: (() => void)[] = [];
   readonly #listeners = new Set<(stream: LiveStream) => void>();
   readonly commitTimes = new CommitTimes();
+  #closed = false;
 
   private constructor(options: LiveStreamsOptions) {
     this.#options = options;
@@ -44,8 +45,9 @@ export class LiveStreams {
     return this.#options.shardNumber;
   }
 
-  /** Throws TW_STREAM_NOT_FOUND. */
+  /** Throws TW_STREAM_NOT_FOUND, and TW_CLOSED once segments are not applied any more: an answer would be older than it says. */
   require(definition: StreamDefinition): LiveStream {
+    if (this.#closed) throw new TailwaterError('TW_CLOSED');
     const stream = this.#streams.get(definition.incarnation);
     if (!stream) throw new TailwaterError('TW_STREAM_NOT_FOUND', { detail: `Stream "${definition.name}" was deleted.` });
     return stream;
@@ -116,6 +118,7 @@ export class LiveStreams {
   }
 
   close(): void {
+    this.#closed = true;
     for (const stop of this.#stop) stop();
     for (const stream of this.#streams.values()) stream.close();
   }

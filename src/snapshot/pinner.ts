@@ -102,8 +102,8 @@ export class Pinner {
 
   async #pinAt(definition: StreamDefinition, segment: number): Promise<Pinned> {
     const { streams, past } = this.#options;
-    const stream = streams.require(definition);
     const throughTimeMs = await this.#timeOf(segment);
+    const stream = streams.require(definition);
     const base = { definition, shard: streams.shardNumber, throughSegment: segment, throughTimeMs };
     if (stream.logSeq <= segment) {
       return { ...base, table: stream.view, shadowed: stream.shadowed, tail: stream.tail.snapshot(stream.logSeq, segment) };
