@@ -88,16 +88,13 @@ export class Pinner {
   /** Synchronous, so that table and tail are of one instant. */
   #pinNow(definition: StreamDefinition): Pinned {
     const { streams } = this.#options;
+    const { seq, commitTimeMs } = streams.shard;
     const stream = streams.require(definition);
-    return {
-      definition,
-      shard: streams.shardNumber,
-      table: stream.view,
-      shadowed: stream.shadowed,
-      tail: stream.tail.snapshot(stream.logSeq, streams.shard.seq),
-      throughSegment: streams.shard.seq,
-      throughTimeMs: streams.shard.commitTimeMs,
-    };
+    const { view, shadowed, logSeq } = stream;
+    const base = { definition, shard: streams.shardNumber, table: view, shadowed, tail: stream.tail.snapshot(logSeq, seq) };
+    // Another node may have compacted segments that this one has not applied yet.
+    if (view !== null && logSeq > seq) return { ...base, throughSegment: logSeq, throughTimeMs: view.state.logTimeMs };
+    return { ...base, throughSegment: seq, throughTimeMs: commitTimeMs };
   }
 
   async #pinAt(definition: StreamDefinition, segment: number): Promise<Pinned> {
@@ -106,7 +103,9 @@ export class Pinner {
     const stream = streams.require(definition);
     const base = { definition, shard: streams.shardNumber, throughSegment: segment, throughTimeMs };
     if (stream.logSeq <= segment) {
-      return { ...base, table: stream.view, shadowed: stream.shadowed, tail: stream.tail.snapshot(stream.logSeq, segment) };
+      const tail = stream.tail.snapshot(stream.logSeq, segment);
+      // A row that is superseded by now may never have got a vector: then the instant is rebuilt, and embedded as far as can be.
+      if (tail.missingVectors() === 0) return { ...base, table: stream.view, shadowed: stream.shadowed, tail };
     }
     return { ...base, ...(await past.at(stream, segment)) };
   }
@@ -126,7 +125,7 @@ export class Pinner {
     const known = streams.commitTimes.lastAtOrBefore(timeMs);
     if (known !== undefined) return known;
     let low = 0;
-    let high = streams.commitTimes.firstSegment - 1;
+    let high = streams.commitTimes.firstSegment > 0 ? streams.commitTimes.firstSegment - 1 : streams.shard.seq;
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
       const segment = await log.read(middle);
