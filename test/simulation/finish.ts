@@ -18,8 +18,10 @@ const FOLLOWER_MS = 30_000;
 export async function finish(world: World, followers: readonly FollowActor[]): Promise<void> {
   world.setFaults(NO_FAULTS);
   world.service.down = false;
+  world.calm = true;
   await world.clock.sleep(CALM_MS);
   await world.idle();
+  world.calm = false;
   world.healed = true;
   world.note('healed');
   for (const index of world.nodes.keys()) await revive(world, index);

@@ -14,7 +14,9 @@ import { SimEmbedders } from './remote-provider.ts';
 import type { World } from './world.ts';
 
 const SHARD = 0;
-const POLL_MS = 2_000;
+const POLL_MS = 5_000;
+/** While everything lands and nobody asks. */
+const CALM_POLL_MS = 300_000;
 
 /** Small, so that short histories have steps, fills and merges of every kind. */
 const COMPACTION = {
@@ -65,7 +67,7 @@ export class SimNode {
   readonly #parts: Parts;
   readonly #context: CompactionContext;
 
-  private constructor(parts: Parts) {
+  private constructor(world: World, parts: Parts) {
     const { clock, catalog, streams, embeddings, log } = parts;
     this.#parts = parts;
     this.life = parts.life;
@@ -83,7 +85,7 @@ export class SimNode {
     this.reader = new StreamReader(this.pinner, clock);
     this.follower = new Follower(streams, this.pinner, clock);
     this.#context = this.compactor();
-    this.#poll();
+    this.#poll(world);
   }
 
   /** Starts a process. Throws what opening throws; then the process is dead. */
@@ -101,7 +103,7 @@ export class SimNode {
     const streams = await LiveStreams.open({ catalog, shard, shardNumber: SHARD, log, store, tables });
     const embedders = new SimEmbedders({ store, clock, random, secrets: {} }, world.service);
     const embeddings = new TailEmbeddings({ streams, embedders, clock, logger: silentLogger });
-    return new SimNode({ ...ports, journal, shard, catalog, streams, embedders, embeddings, log });
+    return new SimNode(world, { ...ports, journal, shard, catalog, streams, embedders, embeddings, log });
   }
 
   /** The node's own compactor, which remembers tables from one call to the next. */
@@ -126,10 +128,10 @@ export class SimNode {
   }
 
   /** What other nodes appended reaches this one also when nobody asks. */
-  #poll(): void {
-    this.clock.after(POLL_MS, () => {
+  #poll(world: World): void {
+    this.clock.after(world.calm ? CALM_POLL_MS : POLL_MS, () => {
       this.shard.refresh().catch(() => {});
-      this.#poll();
+      this.#poll(world);
     });
   }
 }

@@ -14,11 +14,11 @@ export class Truth {
   readonly marks = new Map<string, { model: StreamModel; record: ModelRecord }>();
   readonly newStates: { model: StreamModel; state: TableState }[] = [];
   logFloor = 1;
-  readonly #nowMs: () => number;
+  readonly nowMs: () => number;
   readonly #fail: (error: unknown) => void;
 
   constructor(nowMs: () => number, fail: (error: unknown) => void) {
-    this.#nowMs = nowMs;
+    this.nowMs = nowMs;
     this.#fail = fail;
   }
 
@@ -65,7 +65,7 @@ export class Truth {
     const segment = decodeSegment(bytes.slice());
     const before = this.segments.at(-1)?.commitTimeMs ?? 0;
     must(segment.seq === seq && segment.commitTimeMs > before, 'commit times rise', () => ({ seq, before }));
-    this.segments.push({ commitTimeMs: segment.commitTimeMs, atMs: this.#nowMs(), bytes: bytes.slice() });
+    this.segments.push({ commitTimeMs: segment.commitTimeMs, atMs: this.nowMs(), bytes: bytes.slice() });
     for (const control of segment.controls) {
       if (control.kind === 'create') this.streams.set(control.definition.incarnation, new StreamModel(control.definition));
     }

@@ -52,6 +52,8 @@ export class World {
   collected = false;
   faults: Partial<Faults> = NO_FAULTS;
   disk: SimFileSystem | null;
+  /** Nobody asks for anything any more; what is under way lands. */
+  calm = false;
   /** The run is over: nothing is started any more. */
   healed = false;
   readonly random: Random;
