@@ -7,6 +7,8 @@ import type {
   AppendAnswer,
   AppendOptions,
   AppendRecord,
+  CollectApiOptions,
+  CollectionReport,
   FollowEvent,
   FollowOptions,
   Health,
@@ -137,6 +139,13 @@ export class TailwaterClient implements TailwaterApi {
       repeatable: true,
       timeoutMs,
     });
+  }
+
+  /** Waits for the server's grace time. */
+  collect(options: CollectApiOptions = {}): Promise<CollectionReport> {
+    const timeoutMs = this.#transport.timeoutMs * 10;
+    const body = JSON.stringify(options);
+    return this.#json({ method: 'POST', path: '/v1/admin/collect', headers: JSON_HEADERS, body, repeatable: true, timeoutMs });
   }
 
   getTable(name: string): Promise<TableInfo> {

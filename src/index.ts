@@ -6,6 +6,8 @@ export {
   type AppendAnswer,
   type AppendOptions,
   type AppendRecord,
+  type CollectApiOptions,
+  type CollectionReport,
   type EngineOptions,
   type FollowEvent,
   type FollowOptions,

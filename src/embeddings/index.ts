@@ -1,3 +1,4 @@
+export { deleteVectors, vectorLives, vectorsThrough } from './collect-vectors.ts';
 export { createProvider, type ProviderSecrets } from './create-provider.ts';
 export { Embedder } from './embedder.ts';
 export { HashProvider } from './hash-provider.ts';

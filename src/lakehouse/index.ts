@@ -1,3 +1,6 @@
+export { dropTable, tableLives } from './collect/lives.ts';
+export { asStatePin, pinTableState, type StatePin } from './collect/state-pins.ts';
+export { type Deleted, TableCollection } from './collect/table-collection.ts';
 export { filterToSql } from './columns/filter-sql.ts';
 export { type CompactionProgress, type CompactOptions, compactStream } from './compact/compact.ts';
 export { type MaintainOptions, maintainTable } from './compact/maintain.ts';

@@ -34,6 +34,8 @@ export interface TableStore {
   /** Removes versions not in `keep` (C5). */
   prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void>;
   drop(incarnation: string): Promise<void>;
+  /** Every stream life that has a dataset, named by a state or not. */
+  incarnations(): Promise<string[]>;
   close(): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import type { TableState } from '../lakehouse/index.ts';
 import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency, Freshness } from '../snapshot/index.ts';
 import type { StreamDefinition, StreamSettings } from '../streams/index.ts';
+import type { CollectionReport } from './collect/report.ts';
 
 /** Text when the bytes are valid UTF-8, else base64. */
 export type ApiKey = string | { base64: string } | null;
@@ -128,6 +129,13 @@ export interface Health {
   uptimeMs: number;
 }
 
+export interface CollectApiOptions {
+  /** Report what would go, and change nothing. Default false. */
+  dryRun?: boolean;
+  /** Also look for garbage that no expiry announces. Default false. */
+  thorough?: boolean;
+}
+
 /** What both the embedded engine and the HTTP client offer, under the same names. Every rejection is a TailwaterError. */
 export interface TailwaterApi {
   /** Creates the stream; the same settings again are not an error. */
@@ -146,6 +154,8 @@ export interface TailwaterApi {
   /** Returns when the table has caught up with the head at the call. `full` also brings every index up to date. */
   compact(name: string, options?: { full?: boolean }): Promise<TableInfo>;
   getTable(name: string): Promise<TableInfo>;
+  /** Deletes what nothing needs any more; takes the grace time, unless it is a dry run. */
+  collect(options?: CollectApiOptions): Promise<CollectionReport>;
   health(): Promise<Health>;
   /** Prometheus text format. */
   metrics(): Promise<string>;
@@ -154,4 +164,4 @@ export interface TailwaterApi {
   close(): Promise<void>;
 }
 
-export type { Problem, SourceProgress };
+export type { CollectionReport, Problem, SourceProgress };

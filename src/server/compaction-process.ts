@@ -2,7 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Logger, TailwaterError } from '../base/index.ts';
-import type { CompactionJob, CompactionMessage } from './compaction-protocol.ts';
+import type { TableVersions } from '../lakehouse/index.ts';
+import type { StreamDefinition } from '../streams/index.ts';
+import type { CompactionJob, CompactionMessage, PruneJob } from './compaction-protocol.ts';
 
 const LOW_PRIORITY = 10;
 
@@ -12,6 +14,8 @@ export type CompactionOrder = Omit<CompactionJob, 'id'>;
 /** Runs compaction jobs, wherever. */
 export interface CompactionRunner {
   run(order: CompactionOrder): Promise<void>;
+  /** As TableStore.prune: it rewrites parts of the table, so it is done where compaction is, between its jobs. */
+  prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -42,8 +46,15 @@ export class CompactionProcess implements CompactionRunner {
   }
 
   run(order: CompactionOrder): Promise<void> {
+    return this.#send({ id: this.#nextId++, ...order });
+  }
+
+  prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void> {
+    return this.#send({ id: this.#nextId++, definition, keep });
+  }
+
+  #send(job: CompactionJob | PruneJob): Promise<void> {
     if (this.#closed) return Promise.reject(new TailwaterError('TW_CLOSED'));
-    const job: CompactionJob = { id: this.#nextId++, ...order };
     return new Promise((resolve, reject) => {
       this.#waiting.set(job.id, { resolve, reject });
       this.#start().send(job, error => {

@@ -1,4 +1,5 @@
 import type { Problem } from '../base/index.ts';
+import type { TableVersions } from '../lakehouse/index.ts';
 import type { StreamDefinition } from '../streams/index.ts';
 
 /** What a node asks its compaction process. */
@@ -11,6 +12,13 @@ export interface CompactionJob {
   throughSegment: number;
   /** Bring every index fully up to date. */
   full: boolean;
+}
+
+/** Removes versions of a table that are older than all of `keep`. */
+export interface PruneJob {
+  id: number;
+  definition: StreamDefinition;
+  keep: readonly TableVersions[];
 }
 
 export type CompactionMessage =

@@ -2,7 +2,7 @@ import { asTailwaterError, silentLogger, systemClock, systemRandom } from '../ba
 import type { CompactionContext } from '../lakehouse/index.ts';
 import { Embedders } from '../snapshot/index.ts';
 import { LogReader } from '../streams/index.ts';
-import type { CompactionJob, CompactionMessage } from './compaction-protocol.ts';
+import type { CompactionJob, CompactionMessage, PruneJob } from './compaction-protocol.ts';
 import { joinDataFolder } from './data-folder.ts';
 import { runCompaction } from './run-compaction.ts';
 
@@ -21,10 +21,11 @@ async function open(dataDir: string): Promise<CompactionContext> {
   };
 }
 
-async function runJob(context: CompactionContext, job: CompactionJob): Promise<void> {
+async function runJob(context: CompactionContext, job: CompactionJob | PruneJob): Promise<void> {
   const { incarnation } = job.definition;
   try {
-    await runCompaction(context, job, () => send({ kind: 'advanced', incarnation }));
+    if ('keep' in job) await context.tables.prune(job.definition, job.keep);
+    else await runCompaction(context, job, () => send({ kind: 'advanced', incarnation }));
     send({ kind: 'done', id: job.id });
   } catch (error) {
     send({ kind: 'failed', id: job.id, problem: asTailwaterError(error).toProblem() });
@@ -38,7 +39,7 @@ function send(message: CompactionMessage): void {
 /** The compaction process of a node: takes jobs over IPC, one after another, and ends when the node does. */
 const context = open(process.argv[2]);
 let turn: Promise<void> = Promise.resolve();
-process.on('message', (job: CompactionJob) => {
+process.on('message', (job: CompactionJob | PruneJob) => {
   turn = turn.then(async () => runJob(await context, job));
 });
 process.on('disconnect', () => process.exit(0));

@@ -62,6 +62,18 @@ export class Compactions {
     });
   }
 
+  /** Compacts streams whose tails keep segments of the log for long, or many bytes of it: none holds the floor for all. */
+  compactHolders(maxLagMs: number, maxLagBytes: number): void {
+    const { shard, commitTimes } = this.#streams;
+    for (const stream of this.#streams.all()) {
+      const oldest = stream.tail.firstSegment;
+      if (oldest === null) continue;
+      const lagMs = this.#clock.nowMs() - (commitTimes.timeOf(oldest) ?? this.#clock.nowMs());
+      if (lagMs < maxLagMs && shard.bytesAfter(oldest) < maxLagBytes) continue;
+      this.#queue.request(stream.definition.incarnation, shard.seq).catch(() => {});
+    }
+  }
+
   #requestIfDue(stream: LiveStream): void {
     const oldest = stream.tail.firstSegment;
     if (oldest === null) return;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fromUtf8, type Random, TailwaterError, utf8 } from '../base/index.ts';
 import { FileJournal, FolderLock, type Journal } from '../journal/index.ts';
 import { LanceTableStore } from '../lakehouse/index.ts';
-import { FileObjectStore, nodeFileSystem, type ObjectStore } from '../storage/index.ts';
+import { FileObjectStore, nodeFileSystem } from '../storage/index.ts';
 
 /** The version of the layout of a data folder and of every format in it without a version of its own. */
 const FORMAT_VERSION = 1;
@@ -24,7 +24,7 @@ export function pathsOf(dataDir: string) {
 /** The open parts of a data folder; the owner also holds its lock. */
 export interface DataFolder {
   lock: FolderLock | null;
-  store: ObjectStore;
+  store: FileObjectStore;
   journal: Journal;
   tables: LanceTableStore;
 }

@@ -2,6 +2,8 @@ import type { QueryRequest, SearchAnswer } from '../retrieval/index.ts';
 import type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from '../snapshot/index.ts';
 import type { StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
+import type { CollectOptions } from './collect/collector.ts';
+import type { CollectionReport } from './collect/report.ts';
 
 /** A row as the engine finds it: the record's own bytes, not parsed. */
 export interface EngineRow {
@@ -47,6 +49,7 @@ export interface EngineLike {
   deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer>;
   compact(name: string, options?: { full?: boolean }): Promise<TableInfo>;
   getTable(name: string): Promise<TableInfo>;
+  collect(options?: Omit<CollectOptions, 'signal'>): Promise<CollectionReport>;
   health(): Promise<Health>;
   metrics(): Promise<string>;
   sourceProgress(sources: readonly string[]): Promise<SourceProgress[]>;

@@ -1,6 +1,6 @@
-import { type Clock, TailwaterError, utf8 } from '../base/index.ts';
+import { type Clock, randomId, TailwaterError, utf8 } from '../base/index.ts';
 import { Appender, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
-import { ObjectJournal } from '../journal/index.ts';
+import { ObjectJournal, Pins } from '../journal/index.ts';
 import { type QueryRequest, type SearchAnswer, Searcher } from '../retrieval/index.ts';
 import {
   type Consistency,
@@ -28,6 +28,9 @@ import {
   type StreamSettings,
 } from '../streams/index.ts';
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
+import { Collections } from './collect/collections.ts';
+import { type CollectOptions, Collector } from './collect/collector.ts';
+import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
 import { closeDataFolder, type DataFolder, openDataFolder, SHARD } from './data-folder.ts';
@@ -63,6 +66,7 @@ export class Engine implements EngineLike {
   readonly #reader: StreamReader;
   readonly #follower: Follower;
   readonly #compactions: Compactions;
+  readonly #collections: Collections;
   readonly #bound: TailBound;
   readonly #metrics: Metrics;
   readonly #openedAtMs: number;
@@ -77,7 +81,9 @@ export class Engine implements EngineLike {
     this.#searcher = new Searcher({ pinner, embeddings, clock: settings.clock });
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
-    this.#compactions = new Compactions(streams, this.#runner(), settings);
+    const runner = this.#runner();
+    this.#compactions = new Compactions(streams, runner, settings);
+    this.#collections = this.#startCollections(runner);
     this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
     this.#metrics = new Metrics(() => this.#stats());
   }
@@ -203,6 +209,10 @@ export class Engine implements EngineLike {
     };
   }
 
+  collect(options: Omit<CollectOptions, 'signal'> = {}): Promise<CollectionReport> {
+    return this.#collections.run(options);
+  }
+
   metrics(): Promise<string> {
     return this.#metrics.render();
   }
@@ -225,6 +235,7 @@ export class Engine implements EngineLike {
     const { streams, embeddings, shard, folder } = this.#parts;
     streams.close();
     await embeddings.close();
+    await this.#collections.close();
     await this.#compactions.close();
     await shard.close();
     this.#metrics.close();
@@ -258,12 +269,38 @@ export class Engine implements EngineLike {
     );
   }
 
+  #startCollections(runner: CompactionRunner): Collections {
+    const { settings, folder, shard, streams } = this.#parts;
+    const { store, tables } = folder;
+    const { clock, random, logger, collection } = settings;
+    const collector = new Collector({
+      shards: [shard],
+      catalog: new ObjectJournal(store, 'catalog'),
+      store,
+      temporary: store.temporary,
+      tables: {
+        prune: (definition, keep) => runner.prune(definition, keep),
+        drop: incarnation => tables.drop(incarnation),
+        incarnations: () => tables.incarnations(),
+      },
+      pins: new Pins(store, randomId(random), clock, random),
+      clock,
+      logger,
+      settings: collection,
+      inUse: () => [...streams.all()].flatMap(({ view }) => (view === null ? [] : [view.state])),
+    });
+    const compactHolders = (): void => this.#compactions.compactHolders(collection.maxFloorLagMs, collection.maxFloorLagBytes);
+    const intervalMs = collection.auto ? collection.intervalMs : null;
+    return new Collections({ collector, compactHolders, clock, logger, intervalMs });
+  }
+
   #stats(): ComponentStats[] {
     const { shard, embedders, streams } = this.#parts;
     const stats: ComponentStats[] = [
       { component: 'log', stats: shard.stats() },
       { component: 'compaction', stats: this.#compactions.stats() },
       { component: 'embedding', stats: embedders.stats() },
+      ...this.#collections.stats(),
     ];
     let shown = 0;
     for (const stream of streams.all()) {

@@ -4,6 +4,8 @@ export type {
   AppendAnswer,
   AppendOptions,
   AppendRecord,
+  CollectApiOptions,
+  CollectionReport,
   FollowEvent,
   FollowOptions,
   Health,

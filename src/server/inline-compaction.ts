@@ -1,4 +1,5 @@
-import type { CompactionContext } from '../lakehouse/index.ts';
+import type { CompactionContext, TableVersions } from '../lakehouse/index.ts';
+import type { StreamDefinition } from '../streams/index.ts';
 import type { CompactionOrder, CompactionRunner } from './compaction-process.ts';
 import { runCompaction } from './run-compaction.ts';
 
@@ -14,6 +15,10 @@ export class InlineCompaction implements CompactionRunner {
 
   run(order: CompactionOrder): Promise<void> {
     return runCompaction(this.#context, order, () => this.#onAdvanced(order.definition.incarnation));
+  }
+
+  prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void> {
+    return this.#context.tables.prune(definition, keep);
   }
 
   async close(): Promise<void> {}

@@ -1,5 +1,6 @@
 import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '../base/index.ts';
 import { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger } from '../lakehouse/index.ts';
+import { COLLECTION_DEFAULTS, type CollectionSettings } from './collect/settings.ts';
 
 /** What the composition of a node can be told. Every default is here. */
 export interface EngineOptions {
@@ -18,6 +19,12 @@ export interface EngineOptions {
   compactionHost?: 'process' | 'inline';
   /** Threads of the compaction process; default 1. */
   compactionThreads?: number;
+  /**
+   * What is deleted, and when. Runs every `intervalMs` (default 60,000), unless `auto: false`. A stream whose tail keeps segments of the log
+   * for longer than `maxFloorLagMs` (default 15 min), or `maxFloorLagBytes` of them (default 1 GiB), is compacted without being due. The
+   * others: see CollectionSettings.
+   */
+  collection?: Partial<CollectionSchedule>;
   logger?: Logger;
   clock?: Clock;
   random?: Random;
@@ -32,10 +39,26 @@ export interface EngineSettings {
   compaction: CompactionTrigger & { auto: boolean };
   compactionHost: 'process' | 'inline';
   compactionThreads: number;
+  collection: CollectionSchedule;
   logger: Logger;
   clock: Clock;
   random: Random;
 }
+
+export interface CollectionSchedule extends CollectionSettings {
+  auto: boolean;
+  intervalMs: number;
+  maxFloorLagMs: number;
+  maxFloorLagBytes: number;
+}
+
+const COLLECTION_SCHEDULE: CollectionSchedule = {
+  ...COLLECTION_DEFAULTS,
+  auto: true,
+  intervalMs: 60_000,
+  maxFloorLagMs: 15 * 60_000,
+  maxFloorLagBytes: 1024 ** 3,
+};
 
 export function settingsOf(options: EngineOptions): EngineSettings {
   const apiKey = options.openai?.apiKey ?? process.env.OPENAI_API_KEY;
@@ -48,6 +71,7 @@ export function settingsOf(options: EngineOptions): EngineSettings {
     compaction: { auto: true, ...COMPACTION_TRIGGER_DEFAULTS, ...options.compaction },
     compactionHost: options.compactionHost ?? 'process',
     compactionThreads: options.compactionThreads ?? 1,
+    collection: { ...COLLECTION_SCHEDULE, ...options.collection },
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,

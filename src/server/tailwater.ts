@@ -5,6 +5,8 @@ import type {
   AppendAnswer,
   AppendOptions,
   AppendRecord,
+  CollectApiOptions,
+  CollectionReport,
   FollowEvent,
   FollowOptions,
   Health,
@@ -101,6 +103,10 @@ export class Tailwater implements TailwaterApi {
 
   getTable(name: string): Promise<TableInfo> {
     return this.#engine.getTable(name);
+  }
+
+  collect(options?: CollectApiOptions): Promise<CollectionReport> {
+    return this.#engine.collect(options);
   }
 
   health(): Promise<Health> {

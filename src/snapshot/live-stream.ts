@@ -72,6 +72,11 @@ export class LiveStream {
     return state === null ? null : openTableView(this.#access, this.definition, state, null);
   }
 
+  /** Whether the version of this view will stay for at least the collector's grace time. */
+  async keeps(view: TableView): Promise<boolean> {
+    return (await this.#access.states.floor()) <= view.state.n;
+  }
+
   #swap(state: TableState, view: TableView): void {
     this.#view = view;
     this.#shadowed = this.definition.kind === 'upsert' ? new ShadowedRows(this.definition, view) : null;

@@ -25,6 +25,7 @@ export class LiveStreams {
   readonly #listeners = new Set<(stream: LiveStream) => void>();
   readonly commitTimes = new CommitTimes();
   #closed = false;
+  #fellBehind = false;
 
   private constructor(options: LiveStreamsOptions) {
     this.#options = options;
@@ -34,6 +35,11 @@ export class LiveStreams {
     const streams = new LiveStreams(options);
     await streams.#replay();
     streams.#stop.push(options.shard.onSegment(segment => streams.#apply(segment)));
+    streams.#stop.push(
+      options.shard.onReloaded(() => {
+        streams.#fellBehind = true;
+      }),
+    );
     return streams;
   }
 
@@ -45,9 +51,13 @@ export class LiveStreams {
     return this.#options.shardNumber;
   }
 
-  /** Throws TW_STREAM_NOT_FOUND, and TW_CLOSED once segments are not applied any more: an answer would be older than it says. */
+  /**
+   * Throws TW_STREAM_NOT_FOUND, TW_CLOSED once segments are not applied any more, and TW_NOT_READY when this node fell behind the log's
+   * floor: segments never reached its tails, and an answer would be older than it says.
+   */
   require(definition: StreamDefinition): LiveStream {
     if (this.#closed) throw new TailwaterError('TW_CLOSED');
+    if (this.#fellBehind) throw fellBehind();
     const stream = this.#streams.get(definition.incarnation);
     if (!stream) throw new TailwaterError('TW_STREAM_NOT_FOUND', { detail: `Stream "${definition.name}" was deleted.` });
     return stream;
@@ -68,6 +78,8 @@ export class LiveStreams {
     for (const stream of this.#streams.values()) {
       if (this.#isBehind(stream)) from = Math.min(from, stream.logSeq + 1);
     }
+    // What is below the floor is in tables, also where the table of an idle stream was written long before.
+    from = Math.max(from, await log.floor());
     for await (const segment of log.range(from, shard.seq)) this.#apply(segment);
   }
 
@@ -122,4 +134,9 @@ export class LiveStreams {
     for (const stop of this.#stop) stop();
     for (const stream of this.#streams.values()) stream.close();
   }
+}
+
+function fellBehind(): TailwaterError {
+  const problem = 'This node stood still while others let go of the log it had not read. It has to be opened anew.';
+  return new TailwaterError('TW_NOT_READY', { detail: problem, data: { problems: [problem] } });
 }

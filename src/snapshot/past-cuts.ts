@@ -38,6 +38,10 @@ export class PastCuts {
       if (this.#cache.size > this.#maxEntries) this.#cache.delete(this.#cache.keys().next().value!);
     }
     const { view, shadowed, tail } = await cut;
+    if (view !== null && !(await stream.keeps(view))) {
+      this.#cache.delete(key);
+      throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: `Table state ${view.state.n} is no longer kept.` });
+    }
     return { table: view, shadowed, tail: tail.snapshot(view?.state.logSeq ?? 0, segment) };
   }
 

@@ -1,6 +1,7 @@
 import { type Clock, TailwaterError } from '../base/index.ts';
 import type { LogReader, Position, StreamDefinition } from '../streams/index.ts';
 import { type Demand, parseConsistency } from './consistency.ts';
+import type { LiveStream } from './live-stream.ts';
 import type { LiveStreams } from './live-streams.ts';
 import type { PastCuts } from './past-cuts.ts';
 import type { Pinned } from './pinned.ts';
@@ -38,7 +39,7 @@ export class Pinner {
         await this.#refresh();
         return this.#pinNow(definition);
       case 'max-staleness':
-        if (this.#options.clock.nowMs() - this.#refreshedAtMs > demand.maxStalenessMs) await this.#refresh();
+        if (!this.#refreshedWithin(demand.maxStalenessMs)) await this.#refresh();
         return this.#pinNow(definition);
       case 'at-least':
         await this.#reach(this.#segmentOf(demand.position), deadlineAtMs);
@@ -52,6 +53,12 @@ export class Pinner {
         await this.#refresh();
         return this.#pinAt(definition, await this.#segmentAt(demand.timeMs));
     }
+  }
+
+  /** A clock that was set back does not tell how long ago it was. */
+  #refreshedWithin(ms: number): boolean {
+    const agoMs = this.#options.clock.nowMs() - this.#refreshedAtMs;
+    return agoMs >= 0 && agoMs <= ms;
   }
 
   async #refresh(): Promise<void> {
@@ -99,39 +106,58 @@ export class Pinner {
 
   async #pinAt(definition: StreamDefinition, segment: number): Promise<Pinned> {
     const { streams, past } = this.#options;
-    const throughTimeMs = await this.#timeOf(segment);
+    const knownTimeMs = await this.#timeOf(segment);
     const stream = streams.require(definition);
-    const base = { definition, shard: streams.shardNumber, throughSegment: segment, throughTimeMs };
-    if (stream.logSeq <= segment) {
-      const tail = stream.tail.snapshot(stream.logSeq, segment);
-      // A row that is superseded by now may never have got a vector: then the instant is rebuilt, and embedded as far as can be.
-      if (tail.missingVectors() === 0) return { ...base, table: stream.view, shadowed: stream.shadowed, tail };
-    }
-    return { ...base, ...(await past.at(stream, segment)) };
+    const base = { definition, shard: streams.shardNumber, throughSegment: segment };
+    const cut = this.#liveCut(stream, segment) ?? (await past.at(stream, segment));
+    return { ...base, throughTimeMs: knownTimeMs ?? cut.table?.state.logTimeMs ?? 0, ...cut };
   }
 
-  async #timeOf(segment: number): Promise<number> {
-    if (segment === 0) return 0;
-    const known = this.#options.streams.commitTimes.timeOf(segment);
-    return known ?? (await this.#options.log.read(segment))?.commitTimeMs ?? 0;
+  /** Null when the instant must be rebuilt: it is older than the table, or a row that is superseded by now never got its vector. */
+  #liveCut(stream: LiveStream, segment: number): Pick<Pinned, 'table' | 'shadowed' | 'tail'> | null {
+    if (stream.logSeq > segment) return null;
+    const tail = stream.tail.snapshot(stream.logSeq, segment);
+    return tail.missingVectors() === 0 ? { table: stream.view, shadowed: stream.shadowed, tail } : null;
   }
 
-  /** The last segment committed at or before the time; 0 when the log began later. */
+  /** Null when the segment is no longer kept. */
+  async #timeOf(segment: number): Promise<number | null> {
+    const { streams, log } = this.#options;
+    const known = segment === 0 ? 0 : streams.commitTimes.timeOf(segment);
+    if (known !== undefined) return known;
+    const read = await log.read(segment);
+    return read === null || segment < (await log.floor()) ? null : read.commitTimeMs;
+  }
+
+  /** The last segment committed at or before the time; 0 when the log began later. Throws TW_HISTORY_EXPIRED. */
   async #segmentAt(timeMs: number): Promise<number> {
     const { clock, streams, log } = this.#options;
     if (timeMs > clock.nowMs() && timeMs > streams.shard.commitTimeMs) {
       throw new TailwaterError('TW_BAD_REQUEST', { detail: `asOf ${new Date(timeMs).toISOString()} is in the future.` });
     }
-    const known = streams.commitTimes.lastAtOrBefore(timeMs);
+    const { seq, commitTimeMs } = streams.shard;
+    if (timeMs >= commitTimeMs) return seq;
+    const { commitTimes } = streams;
+    const known = commitTimes.lastAtOrBefore(timeMs);
     if (known !== undefined) return known;
-    let low = 0;
-    let high = streams.commitTimes.firstSegment > 0 ? streams.commitTimes.firstSegment - 1 : streams.shard.seq;
+    const floor = await log.floor();
+    let low = floor - 1;
+    // After a start that replayed nothing, no time is known.
+    let high = commitTimes.firstSegment === 0 ? seq : commitTimes.firstSegment - 1;
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
       const segment = await log.read(middle);
       if (segment === null || segment.commitTimeMs <= timeMs) low = middle;
       else high = middle - 1;
     }
-    return Math.max(low, 0);
+    if (floor > 1 && low < (await log.floor())) throw timeExpired(timeMs);
+    return low;
   }
+}
+
+/** The segment of that time is among those that are gone; which one it was cannot be told. */
+function timeExpired(timeMs: number): TailwaterError {
+  return new TailwaterError('TW_HISTORY_EXPIRED', {
+    detail: `The log of ${new Date(timeMs).toISOString()} is no longer kept; a token of that time may still be answered.`,
+  });
 }

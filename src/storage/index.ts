@@ -3,6 +3,7 @@ export { withPrefix } from './decorators/with-prefix.ts';
 export { withRetries } from './decorators/with-retries.ts';
 export { FileObjectStore } from './file/file-object-store.ts';
 export type { FileSystem, OpenFile } from './file-system.ts';
+export { listAll, listNames } from './listing.ts';
 export { MemoryObjectStore } from './memory/memory-object-store.ts';
 export { nodeFileSystem } from './node-file-system.ts';
 export type {

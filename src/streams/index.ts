@@ -1,4 +1,5 @@
 export { Catalog, type StreamChange } from './catalog/catalog.ts';
+export { CatalogView } from './catalog/catalog-view.ts';
 export { readCatalog } from './catalog/read-catalog.ts';
 export { normaliseSettings } from './catalog/settings.ts';
 export type { EmbedSettings, StreamDefinition, StreamKind, StreamSettings, TimeUnit } from './definition.ts';
@@ -25,6 +26,8 @@ export { BM25_DEFAULTS, Bm25, type CorpusStatistics } from './text/bm25.ts';
 export { embedText, searchText } from './text/record-text.ts';
 export { decodeRecordBatch, recordAt } from './wal/batch-decode.ts';
 export { encodeRecordBatch, encodeRecordBatches, stampBaseOffset } from './wal/batch-encode.ts';
+export { isBehind, type LogFloorPlan, planLogFloor, type StreamProgress } from './wal/log-floor.ts';
+export { asLogPin, type LogPin } from './wal/log-pins.ts';
 export { LogReader } from './wal/log-reader.ts';
 export { LogShard, type LogShardOptions } from './wal/log-shard.ts';
 export { decodeSegment, encodeSegment } from './wal/segment.ts';

@@ -76,6 +76,10 @@ export class MemoryLog {
     this.records.push(...recordsOf(segment, this.#definition.incarnation));
   }
 
+  async floor(): Promise<number> {
+    return 1;
+  }
+
   async *range(fromSeq: number, throughSeq: number): AsyncIterable<Segment> {
     for (let seq = fromSeq; seq <= throughSeq; seq++) {
       await null;
@@ -163,6 +167,7 @@ function withStagings(tables: TableStore, wrap: (staging: TableStaging) => Table
     open: (...open) => tables.open(...open),
     prune: (...prune) => tables.prune(...prune),
     drop: incarnation => tables.drop(incarnation),
+    incarnations: () => tables.incarnations(),
     close: () => tables.close(),
   };
 }

@@ -56,7 +56,7 @@ describe('table statistics', () => {
         for (const { entering, leaving } of steps) {
           const gone = present.slice(0, leaving);
           present = [...present.slice(leaving), ...entering];
-          statistics = await stackLayer(store, random, 'incarnation', statistics, layerOf(entering, gone));
+          statistics = await stackLayer(store, random, { incarnation: 'incarnation', n: 1 }, statistics, layerOf(entering, gone));
           expectStatisticsOf(statistics, present);
           expectStatisticsOf(await TableStatistics.load(store, statistics.objectKeys), present);
         }
@@ -104,8 +104,14 @@ describe('table statistics', () => {
   test('loading the next state reads only the layers it adds', async () => {
     const store = new MemoryObjectStore();
     const wide = layerOf(Array.from({ length: 5000 }, (_, index) => ({ key: `k${index}`, terms: [] })));
-    const first = await stackLayer(store, seededRandom(1), 'i', TableStatistics.EMPTY, wide);
-    const second = await stackLayer(store, seededRandom(2), 'i', first, layerOf([{ key: 'new', terms: [] }]));
+    const first = await stackLayer(store, seededRandom(1), { incarnation: 'i', n: 1 }, TableStatistics.EMPTY, wide);
+    const second = await stackLayer(
+      store,
+      seededRandom(2),
+      { incarnation: 'i', n: 2 },
+      first,
+      layerOf([{ key: 'new', terms: [] }]),
+    );
     expect(second.objectKeys).toHaveLength(2);
     await store.delete([first.objectKeys[0]]);
     const loaded = await TableStatistics.load(store, second.objectKeys, first);
@@ -118,7 +124,7 @@ describe('table statistics', () => {
     const same = await stackLayer(
       store,
       seededRandom(1),
-      'i',
+      { incarnation: 'i', n: 1 },
       TableStatistics.EMPTY,
       layerOf([{ key: 'a', terms: ['sea'] }], [{ key: 'a', terms: ['sea'] }]),
     );

@@ -1,5 +1,6 @@
 import { isJsonObject, TailwaterError, utf8 } from '../../src/base/index.ts';
 import type { AppendAnswer, StreamInfo } from '../../src/server/api.ts';
+import { emptyReport } from '../../src/server/collect/report.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike } from '../../src/server/engine-types.ts';
 import type { Freshness, LiveRecord } from '../../src/snapshot/index.ts';
 import { decodeToken, encodeToken, type StreamDefinition, type StreamRecord } from '../../src/streams/index.ts';
@@ -59,6 +60,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
     deleteRow: async () => {
       throw new TailwaterError('TW_NOT_UPSERT');
     },
+    collect: async ({ dryRun = false } = {}) => emptyReport(dryRun),
     compact: async name => ({ stream: name, state: null, token: tokenAt(-1) }),
     getTable: async name => ({ stream: name, state: null, token: tokenAt(-1) }),
     health: async () => ({ status: 'ok', problems: [], streams: 1, uptimeMs: 1 }),

@@ -22,7 +22,7 @@ export async function restart(world: World, operation: Of<'restart'>): Promise<v
   node.life.die();
 }
 
-function comeBack(world: World, node: SimNode, downMs: number): void {
+export function comeBack(world: World, node: SimNode, downMs: number): void {
   const index = world.nodes.indexOf(node);
   if (world.expected.has(node)) return;
   world.expected.add(node);

@@ -1,6 +1,7 @@
 import { isTailwaterError } from '../../src/base/index.ts';
 import type { Consistency } from '../../src/snapshot/index.ts';
 import { decodeToken } from '../../src/streams/index.ts';
+import { comeBack } from './chaos-actors.ts';
 import type { PlannedConsistency } from './plan.ts';
 import type { SimNode } from './sim-node.ts';
 import { must } from './violation.ts';
@@ -13,6 +14,8 @@ export interface Demand {
   least: number;
   /** The answer is of exactly this segment. */
   exact: number | null;
+  /** `least` is owed only if this node's clock was never set. */
+  byClockOf?: SimNode;
 }
 
 /** Decides what the planned demand is now that the request goes out. */
@@ -26,8 +29,8 @@ export function demandOf(world: World, planned: PlannedConsistency, node: SimNod
       return strong;
     case 'maxStaleness': {
       // How long ago something was is known only to clocks that were never set.
-      const least = node.jumped ? 0 : truth.headAt(world.clock.nowMs() - planned.ms - 1);
-      return { consistency: { maxStalenessMs: planned.ms }, least, exact: null };
+      const least = truth.headAt(world.clock.nowMs() - planned.ms - 1);
+      return { consistency: { maxStalenessMs: planned.ms }, least, exact: null, byClockOf: node };
     }
     case 'atLeast': {
       if (tokens.length === 0) return strong;
@@ -59,10 +62,20 @@ export function segmentOf(world: World, stream: number, token: string, demand: D
   const [{ seq }] = position.shards;
   const [{ incarnation }] = position.streams;
   must(seq <= world.truth.head, 'an answer is of something that was committed', () => ({ seq, head: world.truth.head }));
-  must(seq >= demand.least, 'an answer is as fresh as demanded', () => ({ seq, ...demand }));
-  must(demand.exact === null || seq === demand.exact, 'asOf answers are of exactly that instant', () => ({ seq, ...demand }));
+  const { least, exact, consistency, byClockOf } = demand;
+  const facts = (): object => ({ seq, least, exact, consistency });
+  must(seq >= least || byClockOf?.jumped === true, 'an answer is as fresh as demanded', facts);
+  must(exact === null || seq === exact, 'asOf answers are of exactly that instant', facts);
   world.tokens.push({ stream, incarnation, token, segment: seq });
   return seq;
+}
+
+/** A node that stood still too long says so, and is started again. */
+export function restartIfBehind(world: World, node: SimNode, error: unknown): boolean {
+  if (!world.collected || !isTailwaterError(error, 'TW_NOT_READY')) return false;
+  comeBack(world, node, 0);
+  node.life.die();
+  return true;
 }
 
 /** Errors that a read may meet through no fault of the code. */

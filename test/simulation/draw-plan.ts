@@ -16,10 +16,10 @@ const HASH = { fields: ['text'], provider: 'hash', dimensions: DIMENSIONS };
 const PAID = { fields: ['text'], provider: REMOTE, model: 'sim', dimensions: DIMENSIONS };
 const STREAMS: { name: string; settings: StreamSettings }[] = [
   { name: 'notes', settings: { kind: 'upsert', search: SEARCH, embed: HASH, partitions: 2 } },
-  { name: 'events', settings: { kind: 'append', search: SEARCH, partitions: 2 } },
-  { name: 'facts', settings: { kind: 'upsert', key: 'id', search: SEARCH, embed: PAID } },
+  { name: 'events', settings: { kind: 'append', search: SEARCH, partitions: 2, history: 'PT1S' } },
+  { name: 'facts', settings: { kind: 'upsert', key: 'id', search: SEARCH, embed: PAID, history: 'PT20S' } },
   { name: 'feed', settings: { kind: 'append', embed: HASH } },
-  { name: 'states', settings: { kind: 'upsert' } },
+  { name: 'states', settings: { kind: 'upsert', history: 'PT1S' } },
 ];
 
 interface Swarm {
@@ -36,13 +36,14 @@ export function drawPlan(seed: number, operations: number): Plan {
   const journal = dice.happens(0.25) ? 'file' : 'object';
   const nodes = journal === 'file' ? 1 : dice.between(1, 3);
   const streams = dice.subset(STREAMS, dice.between(1, 3));
-  const rates = drawRates(dice, journal);
+  const retries = dice.happens(0.5);
+  const rates = drawRates(dice, journal, retries);
   const swarm: Swarm = { dice, nodes, streams, weights: drawWeights(dice), pace: dice.pick([5, 40, 200]) };
   return {
     seed,
     journal,
     nodes,
-    retries: dice.happens(0.5),
+    retries,
     lingerMs: dice.pick([0, 0, 20]),
     checkpointEverySegments: dice.pick([2, 5, 20]),
     streams,
@@ -51,7 +52,7 @@ export function drawPlan(seed: number, operations: number): Plan {
   };
 }
 
-function drawRates(dice: Dice, journal: Plan['journal']): FaultRates {
+function drawRates(dice: Dice, journal: Plan['journal'], retries: boolean): FaultRates {
   const calm = dice.happens(0.15);
   const rate = (most: number): number => (calm || dice.happens(0.5) ? 0 : dice.float() * most);
   return {
@@ -59,7 +60,7 @@ function drawRates(dice: Dice, journal: Plan['journal']): FaultRates {
     lostReply: rate(0.15),
     late: rate(0.08),
     repeated: rate(0.1),
-    error: rate(0.08),
+    error: rate(retries ? 0.08 : 0.015),
     delayed: dice.pick([0.05, 0.2, 0.5]),
     maxDelayMs: dice.pick([5, 50, 500]),
     lateMs: dice.pick([200, 5_000, 300_000]),
@@ -119,8 +120,9 @@ function drawContent({ dice, nodes, streams, weights }: Swarm, index: number): C
       return { kind, node, stream, full: dice.happens(0.5) };
     case 'advance':
       return { kind, node, stream };
-    case 'checkpoint':
     case 'collect':
+      return { kind, node, thorough: dice.happens(0.3) };
+    case 'checkpoint':
     case 'restart':
       return { kind, node };
     case 'crash':

@@ -80,7 +80,7 @@ export type Operation = { afterMs: number } & (
   | { kind: 'maintain'; node: number; stream: number; full: boolean }
   | { kind: 'advance'; node: number; stream: number }
   | { kind: 'checkpoint'; node: number }
-  | { kind: 'collect'; node: number }
+  | { kind: 'collect'; node: number; thorough: boolean }
   | { kind: 'crash'; node: number; afterCalls: number; lands: boolean; machine: boolean; downMs: number }
   | { kind: 'restart'; node: number }
   | { kind: 'pause'; node: number; ms: number }

@@ -92,6 +92,7 @@ export function tablesOf(tables: TableStore, life: Life, wait: () => Promise<voi
     open: async (...open) => versionOf(await call(() => tables.open(...open))),
     prune: (...prune) => call(() => tables.prune(...prune)),
     drop: incarnation => call(() => tables.drop(incarnation)),
+    incarnations: () => call(() => tables.incarnations()),
     close: async () => {},
   };
 }

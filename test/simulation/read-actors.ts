@@ -4,7 +4,7 @@ import { freshnessOf, lookupRow, tokenOf } from '../../src/snapshot/index.ts';
 import type { ReadFrom } from '../../src/snapshot/index.ts';
 import { checkFreshness } from './check-freshness.ts';
 import { checkHits } from './check-search.ts';
-import { type Demand, demandOf, isAllowedReadError, segmentOf } from './consistency.ts';
+import { type Demand, demandOf, isAllowedReadError, restartIfBehind, segmentOf } from './consistency.ts';
 import { filterJson } from './expected-search.ts';
 import { ProcessDied } from './life.ts';
 import type { Operation, PlannedFrom, PlannedQuery } from './plan.ts';
@@ -31,7 +31,7 @@ export async function read(world: World, operation: Read, label: string): Promis
   } catch (error) {
     if (error instanceof Violation) throw error;
     world.note(`${label} ${codeOf(error)}`);
-    if (error instanceof ProcessDied || isAllowedReadError(world, error)) return;
+    if (error instanceof ProcessDied || restartIfBehind(world, node, error) || isAllowedReadError(world, error)) return;
     if (operation.kind === 'search' && isAllowedEmbeddingError(world, model, operation.query, error)) return;
     throw new Violation('a read succeeds or says why not', describe(error));
   }

@@ -7,7 +7,6 @@ import { FollowActor } from './follow-actor.ts';
 import type { Operation, Plan } from './plan.ts';
 import { read } from './read-actors.ts';
 import { advance, checkpoint, compact, maintain } from './table-actors.ts';
-import { checkTable } from './table-check.ts';
 import { Violation } from './violation.ts';
 import { describe, World } from './world.ts';
 
@@ -50,11 +49,9 @@ async function play(world: World): Promise<void> {
   const followers = new Map<number, FollowActor>();
   for (const [index, operation] of world.plan.operations.entries()) {
     await world.clock.sleep(operation.afterMs);
-    await checkNewStates(world);
     perform(world, operation, `#${index} ${operation.kind}`, followers);
   }
   await finish(world, [...followers.values()]);
-  await checkNewStates(world);
 }
 
 async function setUp(world: World): Promise<void> {
@@ -63,11 +60,6 @@ async function setUp(world: World): Promise<void> {
     world.definitions.push((await first.life.ask(() => first.catalog.create(name, settings))).definition);
   }
   for (let index = 1; index < world.plan.nodes; index++) await world.start(index);
-}
-
-/** Versions of a table are looked at from the side, without a node: the model's reads take no time. */
-async function checkNewStates(world: World): Promise<void> {
-  for (const { model, state } of world.truth.newStates.splice(0)) await checkTable(world, model, state);
 }
 
 function perform(world: World, operation: Operation, label: string, followers: Map<number, FollowActor>): void {

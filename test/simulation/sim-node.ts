@@ -1,8 +1,9 @@
-import { type Random, seededRandom, silentLogger } from '../../src/base/index.ts';
+import { type Random, randomId, seededRandom, silentLogger } from '../../src/base/index.ts';
 import { Appender } from '../../src/ingest/index.ts';
-import { type Journal, ObjectJournal } from '../../src/journal/index.ts';
+import { type Journal, ObjectJournal, Pins } from '../../src/journal/index.ts';
 import type { CompactionContext, TableStore } from '../../src/lakehouse/index.ts';
 import { Searcher } from '../../src/retrieval/index.ts';
+import { Collector } from '../../src/server/collect/collector.ts';
 import { Follower, LiveStreams, PastCuts, Pinner, StreamReader, TailEmbeddings } from '../../src/snapshot/index.ts';
 import { type ObjectStore, withRetries } from '../../src/storage/index.ts';
 import { Catalog, LogReader, LogShard } from '../../src/streams/index.ts';
@@ -14,6 +15,7 @@ import { SimEmbedders } from './remote-provider.ts';
 import type { World } from './world.ts';
 
 const SHARD = 0;
+const GRACE_MS = 20_000;
 const POLL_MS = 5_000;
 /** While everything lands and nobody asks. */
 const CALM_POLL_MS = 300_000;
@@ -62,6 +64,7 @@ export class SimNode {
   readonly store: ObjectStore;
   readonly tables: TableStore;
   readonly journal: Journal;
+  readonly collector: Collector;
   /** Its clock has been set: what it says of durations may be wrong. */
   jumped = false;
   readonly #parts: Parts;
@@ -85,6 +88,7 @@ export class SimNode {
     this.reader = new StreamReader(this.pinner, clock);
     this.follower = new Follower(streams, this.pinner, clock);
     this.#context = this.compactor();
+    this.collector = collectorOf(this, parts.random);
     this.#poll(world);
   }
 
@@ -131,9 +135,24 @@ export class SimNode {
   #poll(world: World): void {
     this.clock.after(world.calm ? CALM_POLL_MS : POLL_MS, () => {
       this.shard.refresh().catch(() => {});
+      for (const stream of this.streams.all()) stream.advance().catch(() => {});
       this.#poll(world);
     });
   }
+}
+
+/** With a grace time that pauses outlast, and little history. */
+function collectorOf({ shard, store, tables, clock, streams }: SimNode, random: Random): Collector {
+  return new Collector({
+    shards: [shard],
+    catalog: new ObjectJournal(store, 'catalog'),
+    store,
+    tables,
+    pins: new Pins(store, randomId(random), clock, random),
+    clock,
+    settings: { graceMs: GRACE_MS, logHistoryMs: random.float() < 0.5 ? 0 : 20_000, catalogEntries: 4 },
+    inUse: () => [...streams.all()].flatMap(({ view }) => (view === null ? [] : [view.state])),
+  });
 }
 
 function portsOf(world: World, life: Life): Omit<Ports, 'journal'> {

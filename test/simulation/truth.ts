@@ -12,14 +12,19 @@ export class Truth {
   readonly #states = new Map<string, TableState[]>();
   /** Where each written record is, by the mark that only it has. */
   readonly marks = new Map<string, { model: StreamModel; record: ModelRecord }>();
-  readonly newStates: { model: StreamModel; state: TableState }[] = [];
   logFloor = 1;
   readonly nowMs: () => number;
   readonly #fail: (error: unknown) => void;
+  readonly #onState: (model: StreamModel, state: TableState) => void;
 
-  constructor(nowMs: () => number, fail: (error: unknown) => void) {
+  constructor(
+    nowMs: () => number,
+    fail: (error: unknown) => void,
+    onState: (model: StreamModel, state: TableState) => void,
+  ) {
     this.nowMs = nowMs;
     this.#fail = fail;
+    this.#onState = onState;
   }
 
   /** What is seen while a node's code runs is no error of that code: it would be handled there. */
@@ -82,7 +87,7 @@ export class Truth {
     const model = this.streamOf(incarnation);
     checkState(model, states.at(-1), state, this.head, this.commitTimeOf(Math.min(state.logSeq, this.head)));
     states.push(state);
-    this.newStates.push({ model, state });
+    this.#onState(model, state);
   }
 
   /** What a reader finds under a number must be what was committed there. */

@@ -9,6 +9,7 @@ import { Life, ProcessDied } from './life.ts';
 import type { Plan } from './plan.ts';
 import type { RemoteService } from './remote-provider.ts';
 import { SimNode } from './sim-node.ts';
+import { checkTable } from './table-check.ts';
 import { Truth } from './truth.ts';
 import { TruthStore } from './truth-store.ts';
 import { Violation } from './violation.ts';
@@ -68,6 +69,8 @@ export class World {
     this.truth = new Truth(
       () => this.clock.nowMs(),
       error => this.fail(error),
+      // At once, before anybody prunes it, and from the side: the model's reads take no time.
+      (model, state) => this.spawn(() => checkTable(this, model, state)),
     );
     this.store = new TruthStore(new MemoryObjectStore(), this.truth);
     this.tables = new MemoryTableStore({ random: seededRandom(plan.seed + 77) });

@@ -22,7 +22,7 @@ export interface CompactionProgress {
 }
 
 export interface CompactOptions {
-  /** The first segment that may hold records of a stream that has no table yet; default 1. */
+  /** The first segment that may hold records of the stream above its table; default: the one after its table's. */
   firstSegment?: number;
   onProgress?(progress: CompactionProgress): void;
 }
@@ -61,10 +61,12 @@ interface StepResult {
   moved: number | null;
 }
 
-/** One step on the newest state. A stream without a table is read on from `fresh`. */
+/** One step on the newest state, or for a stream without a table from `fresh`; `fresh.logSeq` is never read again. */
 async function attemptStep(work: TableWork, fresh: LogPosition, throughSegment: number): Promise<Attempt<StepResult>> {
+  // The floor first: what it lets go of is then in the state that is read after it.
+  const floor = await work.log.floor();
   const base = await work.states.latest();
-  const from: LogPosition = base ?? fresh;
+  const from = startOf(base ?? fresh, fresh.logSeq, floor);
   if (from.logSeq >= throughSegment) return { kind: 'done', value: { state: base, position: from, moved: null } };
   const startedMs = work.clock.nowMs();
   const input = await readStep(work, from, throughSegment);
@@ -81,6 +83,15 @@ async function attemptStep(work: TableWork, fresh: LogPosition, throughSegment: 
   return { kind: 'done', value: { state: next, position: next, moved: input.records.length } };
 }
 
+/**
+ * A stream that was idle has no record between its table and the segment it is said to begin at, nor below the floor: what is collected
+ * is in tables. Its offsets, which must go on without a gap, prove it.
+ */
+function startOf(base: LogPosition, firstLogSeq: number, floor: number): LogPosition {
+  const logSeq = Math.max(base.logSeq, firstLogSeq, floor - 1);
+  return logSeq === base.logSeq ? base : { logSeq, logTimeMs: base.logTimeMs, watermark: base.watermark };
+}
+
 interface BuiltState {
   next: TableState;
   statistics: TableStatistics;
@@ -95,7 +106,8 @@ async function buildState(work: TableWork, base: TableState | null, input: StepI
   const staged = input.records.length === 0 ? null : await stageStep(work, plan, vectors);
   await subtractRows(work.definition, staged?.taken ?? [], plan.collector, pace);
   const { store, random, definition } = work;
-  const stacked = await stackLayer(store, random, definition.incarnation, statistics, plan.collector.finish());
+  const forState = { incarnation: definition.incarnation, n: (base?.n ?? 0) + 1 };
+  const stacked = await stackLayer(store, random, forState, statistics, plan.collector.finish());
   const next = stateAfterStep(identityOf(definition), plan, staged?.taken ?? [], staged?.facts ?? null, {
     attemptId: randomId(random),
     committedAtMs: work.clock.nowMs(),

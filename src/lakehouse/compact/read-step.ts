@@ -1,4 +1,4 @@
-import { AdditiveHash, hashOfRange, TailwaterError } from '../../base/index.ts';
+import { AdditiveHash, hashOfRange, isTailwaterError, TailwaterError } from '../../base/index.ts';
 import { recordAt, type Segment, type SegmentBatch, type StreamDefinition, type StreamRecord } from '../../streams/index.ts';
 import type { TableWork } from './settings.ts';
 
@@ -22,16 +22,33 @@ export interface StepInput {
 
 /**
  * Reads whole segments of (from.logSeq, throughSegment] until the step is full. Throws TW_COMPACTION_FAILED when the log ends early,
- * TW_DATA_DAMAGED when offsets are not dense: a gap would be lost rows, an overlap doubled ones.
+ * TW_HISTORY_EXPIRED when the floor passed what was read meanwhile, TW_DATA_DAMAGED when offsets are not dense: a gap would be lost
+ * rows, an overlap doubled ones.
  */
 export async function readStep(work: TableWork, from: LogPosition, throughSegment: number): Promise<StepInput> {
   const reading = new StepReading(work.definition, from);
-  const { maxStepRows, maxStepBytes } = work.limits;
-  for await (const segment of work.log.range(from.logSeq + 1, throughSegment)) {
-    reading.add(segment);
-    if (reading.records.length >= maxStepRows || reading.bytes >= maxStepBytes) break;
+  let damage: unknown = null;
+  try {
+    await readSegments(work, reading, throughSegment);
+  } catch (error) {
+    if (!isTailwaterError(error, 'TW_DATA_DAMAGED')) throw error;
+    damage = error;
   }
+  // Below the floor a stalled writer may have put anything (J4).
+  const floor = await work.log.floor();
+  if (floor > from.logSeq + 1) {
+    throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: `The log now starts at ${floor}.`, data: { floor } });
+  }
+  if (damage !== null) throw damage;
   return reading.finish(throughSegment);
+}
+
+async function readSegments(work: TableWork, reading: StepReading, throughSegment: number): Promise<void> {
+  const { maxStepRows, maxStepBytes } = work.limits;
+  for await (const segment of work.log.range(reading.nextSegment, throughSegment)) {
+    reading.add(segment);
+    if (reading.records.length >= maxStepRows || reading.bytes >= maxStepBytes) return;
+  }
 }
 
 class StepReading {
@@ -52,6 +69,10 @@ class StepReading {
     this.#logSeq = from.logSeq;
     this.#logTimeMs = from.logTimeMs;
     this.#vectorBytes = (definition.embed?.dimensions ?? 0) * 4;
+  }
+
+  get nextSegment(): number {
+    return this.#logSeq + 1;
   }
 
   add(segment: Segment): void {

@@ -71,7 +71,7 @@ export interface VectorAnswer {
 export interface CompactionContext {
   store: ObjectStore;
   tables: TableStore;
-  log: Pick<LogReader, 'range'>;
+  log: Pick<LogReader, 'range' | 'floor'>;
   clock: Clock;
   random: Random;
   logger?: Logger;

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Connection, connect, type Session, type Table } from '@lancedb/lancedb';
 import { TailwaterError } from '../../base/index.ts';
@@ -74,6 +74,16 @@ export class LanceTableStore implements TableStore {
     this.#connections.delete(incarnation);
     for (const key of [...this.#versions.keys()]) if (key.startsWith(`${incarnation}/`)) this.#versions.delete(key);
     await rm(join(this.#root, incarnation), { recursive: true, force: true });
+  }
+
+  async incarnations(): Promise<string[]> {
+    try {
+      const entries = await readdir(this.#root, { withFileTypes: true });
+      return entries.filter(entry => entry.isDirectory()).map(entry => entry.name);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+      throw error;
+    }
   }
 
   /** Handles are released when their last reader is done with them. */

@@ -49,6 +49,10 @@ export class MemoryTableStore implements TableStore {
     this.#datasets.delete(`${incarnation}/changes`);
   }
 
+  async incarnations(): Promise<string[]> {
+    return [...new Set([...this.#datasets.keys()].map(name => name.slice(0, name.lastIndexOf('/'))))];
+  }
+
   async close(): Promise<void> {}
 
   stats(): Record<string, number> {

@@ -13,6 +13,8 @@ const SETTLE_ATTEMPTS = 4;
  * reader needs no checkpoint: it starts anywhere. Creating entry n is the commit of state n (C1).
  */
 export class TableStates {
+  readonly #store: ObjectStore;
+  readonly #prefix: string;
   readonly #journal: Journal;
   readonly #cache = new StateCache();
   /** The newest number known to exist; 0: none known. */
@@ -22,7 +24,9 @@ export class TableStates {
   #probes = 0;
 
   constructor(store: ObjectStore, incarnation: string) {
-    this.#journal = new ObjectJournal(store, `tables/${incarnation}/state`);
+    this.#store = store;
+    this.#prefix = `tables/${incarnation}/state`;
+    this.#journal = new ObjectJournal(store, this.#prefix);
   }
 
   /**
@@ -94,18 +98,34 @@ export class TableStates {
     return this.#journal.floor();
   }
 
-  /**
-   * Gives up the states older than history: the newest one committed at or before `keepFromMs` stays, because it is what a read
-   * at that time opens. The floor is durable before anything is deleted (J4). Returns the floor.
-   */
-  async expire(keepFromMs: number): Promise<number> {
-    const oldest = await this.#newestBetween(await this.#journal.floor(), state => state.committedAtMs <= keepFromMs);
-    if (oldest !== null) {
-      await this.#journal.writeCheckpoint({ seq: oldest.n, bytes: encodeTableState(oldest) });
-      await this.#journal.raiseFloor(oldest.n);
-      await this.#journal.collect();
-    }
-    return this.#journal.floor();
+  /** The state that a read at `keepFromMs` opens: the newest committed at or before it. Null when none was. Whatever came before it is history. */
+  async oldestNeeded(keepFromMs: number): Promise<TableState | null> {
+    return this.#newestBetween(await this.#journal.floor(), state => state.committedAtMs <= keepFromMs);
+  }
+
+  /** Gives up the states before this one (J4): the floor is durable when this returns. Nothing is deleted before `collect`. */
+  async raiseFloor(oldest: TableState): Promise<void> {
+    await this.#journal.writeCheckpoint({ seq: oldest.n, bytes: encodeTableState(oldest) });
+    await this.#journal.raiseFloor(oldest.n);
+  }
+
+  /** Whether entries below the floor wait to be deleted. They are deleted last of all that only their states name. */
+  async hasGarbage(): Promise<boolean> {
+    const [lowest] = await this.#store.list(`${this.#prefix}/entries/`, { limit: 1 });
+    if (lowest === undefined) return false;
+    return Number(lowest.key.slice(lowest.key.lastIndexOf('/') + 1)) < (await this.#journal.floor());
+  }
+
+  /** Deletes the entries below the floor. */
+  async collect(): Promise<void> {
+    await this.#journal.collect();
+  }
+
+  /** Every state from the floor to the newest, oldest first. */
+  async *kept(): AsyncGenerator<TableState> {
+    const latest = await this.latest();
+    if (latest === null) return;
+    for (let n = await this.#journal.floor(); n <= latest.n; n++) yield await this.#mustRead(n);
   }
 
   stats(): Record<string, number> {

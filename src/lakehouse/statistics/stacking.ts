@@ -20,19 +20,20 @@ export function keptLayers(sizes: readonly number[]): number {
 
 /**
  * Puts a delta on top of the statistics, writes the one new object this needs, and returns the statistics of the next state.
- * The object is garbage until a committed state names it.
+ * The object is garbage until a committed state names it; its name begins with the number of that state, so that it certainly is garbage
+ * once another state has the number, however long its writer slept.
  */
 export async function stackLayer(
   store: ObjectStore,
   random: Random,
-  incarnation: string,
+  forState: { incarnation: string; n: number },
   base: TableStatistics,
   delta: StatisticsLayer,
 ): Promise<TableStatistics> {
   if (isEmptyLayer(delta)) return base;
   const kept = keptLayers([...base.layers.map(layerSize), layerSize(delta)]);
   const merged = base.layers.slice(kept).reduceRight((newer, older) => mergeLayers(older, newer), delta);
-  const key = `tables/${incarnation}/statistics/${randomId(random)}`;
+  const key = `${statisticsPrefix(forState.incarnation)}${forState.n}-${randomId(random)}`;
   const outcome = await store.put(key, encodeLayer(merged), { ifAbsent: true });
   if (outcome.kind !== 'ok' && !(await wasWritten(store, key))) {
     throw new TailwaterError('TW_COMPACTION_FAILED', {
@@ -40,6 +41,16 @@ export async function stackLayer(
     });
   }
   return new TableStatistics([...base.objectKeys.slice(0, kept), key], [...base.layers.slice(0, kept), merged]);
+}
+
+export function statisticsPrefix(incarnation: string): string {
+  return `tables/${incarnation}/statistics/`;
+}
+
+/** The state that a statistics object was written for; 0 when its name does not say. */
+export function statisticsState(key: string): number {
+  const [digits] = key.slice(key.lastIndexOf('/') + 1).split('-', 1);
+  return /^[0-9]{1,15}$/.test(digits) ? Number(digits) : 0;
 }
 
 /** The name is random and used once: whatever is there is ours. */

@@ -122,6 +122,10 @@ export const QueryBody = Type.Object(
 );
 
 export const CompactBody = Type.Union([Type.Object({ full: Type.Optional(Type.Boolean()) }, strict), Type.Null()]);
+export const CollectBody = Type.Union([
+  Type.Object({ dryRun: Type.Optional(Type.Boolean()), thorough: Type.Optional(Type.Boolean()) }, strict),
+  Type.Null(),
+]);
 export const SourcesBody = Type.Object({ sources: Type.Array(Type.String(), { maxItems: 10_000 }) }, strict);
 
 const RecordInput = Type.Object(
@@ -199,6 +203,7 @@ export const StreamInfoSchema = Type.Object({
   fields: Type.Array(Type.Object({ name: Type.String(), path: Type.String(), type: Type.String() })),
 });
 export const TableInfoSchema = Type.Object({ stream: Type.String(), state: Type.Union([JsonObjectSchema, Type.Null()]), token });
+export const CollectionSchema = JsonObjectSchema;
 export const HealthSchema = Type.Object({
   status: oneOf(['ok', 'degraded']),
   problems: Type.Array(Type.String()),

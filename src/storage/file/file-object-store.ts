@@ -51,6 +51,11 @@ export class FileObjectStore implements ObjectStore {
     this.#exclusion = new Exclusion(fs, `${root}/${LOCK_FILE}`);
   }
 
+  /** Files of puts that were not finished: what stays there for long was left by a process that died. */
+  get temporary(): Pick<TemporaryFiles, 'list' | 'sweep'> {
+    return this.#temporary;
+  }
+
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<PutOutcome> {
     checkKey(key);
     return this.#operations.run(() => this.#put(key, bytes, condition));

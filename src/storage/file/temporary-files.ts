@@ -46,6 +46,20 @@ export class TemporaryFiles {
     await this.#fs.unlink(path).catch(() => {});
   }
 
+  /** The names of files that have no key yet: of writers at work, or of some that died. */
+  async list(): Promise<string[]> {
+    if ((await this.#fs.stat(this.#folder)) === null) return [];
+    return (await this.#fs.readdir(this.#folder)).map(({ name }) => name);
+  }
+
+  /** Removes those of these names that are still there; returns how many. */
+  async sweep(names: readonly string[]): Promise<number> {
+    const present = new Set(await this.list());
+    const left = names.filter(name => present.has(name));
+    for (const name of left) await this.remove(`${this.#folder}/${name}`);
+    return left.length;
+  }
+
   #prepare(): Promise<void> {
     this.#swept ??= this.#sweep().catch(error => {
       this.#swept = null;

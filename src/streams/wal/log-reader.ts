@@ -45,9 +45,15 @@ export class LogReader {
     return segment;
   }
 
+  /** The lowest segment that is kept. */
+  floor(): Promise<number> {
+    return this.#journal.floor();
+  }
+
   /**
    * Segments fromSeq to throughSeq, all of them, in order, with a few read ahead. TW_HISTORY_EXPIRED when one is below the floor,
-   * TW_NOT_YET_VISIBLE when one is not written yet.
+   * TW_NOT_YET_VISIBLE when one is not written yet. Who leaves before the end asks for the floor: what lies below it may not be what
+   * was committed there (J4).
    */
   async *range(fromSeq: number, throughSeq: number): AsyncIterable<Segment> {
     const ahead: Promise<Segment | null>[] = [];
@@ -62,6 +68,7 @@ export class LogReader {
         meanBytes = (meanBytes + segment.byteLength) / 2;
         yield segment;
       }
+      if (fromSeq <= throughSeq && (await this.floor()) > fromSeq) throw await this.#missing(fromSeq);
     } finally {
       await Promise.allSettled(ahead);
     }

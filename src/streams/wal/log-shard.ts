@@ -5,8 +5,9 @@ import { Admission, effectiveControls, type Outcome } from './admission.ts';
 import { measureAppend } from './append-limits.ts';
 import { AppendQueue, type Waiting, type WaitingAppend, type WaitingControl } from './append-queue.ts';
 import { logMachine } from './log-machine.ts';
+import { LogSizes } from './log-sizes.ts';
 import type { LogState } from './log-state.ts';
-import { decodeSegment } from './segment.ts';
+import { decodeSegment, readSegmentSummary } from './segment.ts';
 import { SegmentBuilder } from './segment-builder.ts';
 
 export interface LogShardOptions {
@@ -50,6 +51,7 @@ export class LogShard {
   readonly #queue: AppendQueue;
   readonly #builder: SegmentBuilder;
   readonly #listeners = new Set<SegmentListener>();
+  readonly #sizes = new LogSizes();
   readonly #counts = {
     segments: 0,
     records: 0,
@@ -143,14 +145,53 @@ export class LogShard {
     await this.#replica.checkpoint();
   }
 
-  /** Lets go of the segments up to this one: checkpoint, then floor, then collection (J4, J6). */
-  async raiseFloor(throughSeq: number): Promise<void> {
+  /** The lowest segment that is kept. */
+  floor(): Promise<number> {
+    return this.#journal.floor();
+  }
+
+  /** Gives up the segments up to this one: checkpoint, then floor (J4, J6). Nothing is deleted before `collect`. */
+  async markFloor(throughSeq: number): Promise<void> {
     if (throughSeq > this.seq) {
       throw new TailwaterError('TW_BAD_REQUEST', { detail: `Segment ${throughSeq} is beyond the head of the log, ${this.seq}.` });
     }
     await this.#replica.checkpoint();
     await this.#journal.raiseFloor(throughSeq + 1);
+  }
+
+  /** Deletes what is below the floor. */
+  async collect(): Promise<void> {
     await this.#journal.collect();
+  }
+
+  /** `markFloor` and `collect` at once: nobody reads those segments any more. */
+  async raiseFloor(throughSeq: number): Promise<void> {
+    await this.markFloor(throughSeq);
+    await this.collect();
+  }
+
+  /** The first kept segment that was committed after the time; `seq + 1` when none was. */
+  async firstCommittedAfter(timeMs: number): Promise<number> {
+    let low = (await this.#journal.floor()) - 1;
+    let high = this.seq + 1;
+    while (high - low > 1) {
+      const middle = low + Math.floor((high - low) / 2);
+      const bytes = await this.#journal.read(middle);
+      // Null: collected since the floor was read, so older than what is looked for.
+      if (bytes === null || readSegmentSummary(bytes).commitTimeMs <= timeMs) low = middle;
+      else high = middle;
+    }
+    return high;
+  }
+
+  /** How many bytes are in segments above this one, as far as this process saw them: never too many. */
+  bytesAfter(seq: number): number {
+    return this.#sizes.bytesAfter(seq);
+  }
+
+  /** The highest segment that is certainly followed by so many bytes; 0 when none is known to be. */
+  lastFollowedBy(bytes: number): number {
+    return this.#sizes.lastFollowedBy(bytes);
   }
 
   stats(): Record<string, number> {
@@ -261,6 +302,7 @@ export class LogShard {
   }
 
   #publish(seq: number, bytes: Uint8Array, own: boolean): void {
+    this.#sizes.add(seq, bytes.length);
     const made = own ? this.#builder.attemptFor(seq) : null;
     if (own) this.#count(bytes, made);
     if (this.#listeners.size === 0) return;

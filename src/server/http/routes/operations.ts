@@ -1,6 +1,6 @@
 import { TailwaterError } from '../../../base/index.ts';
 import type { App, HttpContext } from '../context.ts';
-import { HealthSchema, ProgressSchema, SourcesBody } from '../schemas.ts';
+import { CollectBody, CollectionSchema, HealthSchema, ProgressSchema, SourcesBody } from '../schemas.ts';
 import { answers, parseJsonBody, sendJson } from './route-parts.ts';
 
 const TEXT = { content: { 'text/plain': { schema: { type: 'string' } } } };
@@ -26,6 +26,14 @@ export function addOperationRoutes(app: App, context: HttpContext): void {
     const parts = await Promise.all([engine.metrics(), context.metrics.text()]);
     return reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(parts.join('\n'));
   });
+  app.post(
+    '/v1/admin/collect',
+    {
+      preValidation: parseJsonBody,
+      schema: { summary: 'Delete what nothing needs any more', body: CollectBody, response: answers(CollectionSchema) },
+    },
+    async (request, reply) => sendJson(reply, JSON.stringify(await engine.collect(request.body ?? {}))),
+  );
   app.post(
     '/v1/sources/progress',
     {

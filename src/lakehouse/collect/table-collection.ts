@@ -1,0 +1,117 @@
+import { type ListedObject, listAll, type ObjectStore } from '../../storage/index.ts';
+import type { StreamDefinition } from '../../streams/index.ts';
+import type { TableStates } from '../states/table-states.ts';
+import { statisticsPrefix } from '../statistics/stacking.ts';
+import type { TableStore } from '../table-store.ts';
+import type { TableState } from '../table-types.ts';
+import { expiryDue, isStatisticsGarbage, type TableNeeds, tableNeeds, vectorsThroughSegment } from './plan-table.ts';
+
+export interface TableCollectionOptions {
+  store: ObjectStore;
+  tables: Pick<TableStore, 'prune'>;
+  definition: StreamDefinition;
+  states: TableStates;
+}
+
+export interface ExpiryPlan {
+  /** The oldest state to keep; null: nothing to give up. */
+  oldest: TableState | null;
+  /** States given up. */
+  expired: number;
+}
+
+/** What was deleted. */
+export interface Deleted {
+  objects: number;
+  bytes: number;
+}
+
+/**
+ * Gives up what of one table is older than its history, in the steps of J9: plan, mark, (the caller waits and lists the pins,) sweep.
+ * Every step may be repeated, by anyone, and be cut off at any moment: state entries go last, so that those that are left say that the rest
+ * may not be done.
+ */
+export class TableCollection {
+  readonly #options: TableCollectionOptions;
+  /** Nothing was left to sweep when this was the floor. */
+  #sweptFloor = 0;
+
+  constructor(options: TableCollectionOptions) {
+    this.#options = options;
+  }
+
+  /** `slack`: states go when they are older than history by this share of it. States from `pinnedFrom` on stay. */
+  async plan(nowMs: number, slack: number, pinnedFrom: number | null): Promise<ExpiryPlan> {
+    const { definition, states } = this.#options;
+    const { historyMs } = definition;
+    if (historyMs === null) return { oldest: null, expired: 0 };
+    const floor = await states.floor();
+    if (!expiryDue(await states.read(floor + 1), historyMs, slack, nowMs)) return { oldest: null, expired: 0 };
+    const needed = await states.oldestNeeded(nowMs - historyMs);
+    const oldest = needed !== null && pinnedFrom !== null && pinnedFrom < needed.n ? await states.read(pinnedFrom) : needed;
+    return oldest === null || oldest.n <= floor ? { oldest: null, expired: 0 } : { oldest, expired: oldest.n - floor };
+  }
+
+  async mark(plan: ExpiryPlan): Promise<void> {
+    if (plan.oldest !== null) await this.#options.states.raiseFloor(plan.oldest);
+  }
+
+  /**
+   * Deletes what neither a kept state nor one of `pinned` needs: versions, statistics, then the entries of the states themselves. Does
+   * nothing when no state was given up since the last time, unless `thorough`.
+   */
+  async sweep(pinned: readonly number[], thorough: boolean): Promise<Deleted> {
+    const { definition, states, tables } = this.#options;
+    const floor = await states.floor();
+    const pending = floor !== this.#sweptFloor && (await states.hasGarbage());
+    const needs = pending || thorough ? await this.#needs(pinned) : null;
+    if (needs === null) return { objects: 0, bytes: 0 };
+    if (pending) await tables.prune(definition, needs.versions);
+    const deleted = await this.#sweepStatistics(needs);
+    if (pinned.some(n => n < floor)) return deleted;
+    if (pending) await states.collect();
+    this.#sweptFloor = floor;
+    return deleted;
+  }
+
+  /** The statistics objects that a thorough `sweep` would delete now. */
+  async orphans(pinned: readonly number[]): Promise<ListedObject[]> {
+    const needs = await this.#needs(pinned);
+    return needs === null ? [] : this.#statisticsGarbage(needs);
+  }
+
+  /** Up to which segment the stream's persisted vectors may go; 0: none. */
+  async vectorsThroughSegment(pinned: readonly number[], logFloor: number): Promise<number> {
+    const { states } = this.#options;
+    const newest = await states.latest();
+    const oldest = await states.read(Math.min(await states.floor(), ...pinned));
+    return newest === null || oldest === null ? 0 : vectorsThroughSegment(oldest, newest, logFloor);
+  }
+
+  /** Null when there is no table. */
+  async #needs(pinned: readonly number[]): Promise<TableNeeds | null> {
+    const { states } = this.#options;
+    const kept: TableState[] = [];
+    for await (const state of states.kept()) kept.push(state);
+    if (kept.length === 0) return null;
+    const held = await Promise.all(pinned.map(n => states.read(n)));
+    return tableNeeds(
+      kept,
+      held.filter(state => state !== null),
+    );
+  }
+
+  async #sweepStatistics(needs: TableNeeds): Promise<Deleted> {
+    const garbage = await this.#statisticsGarbage(needs);
+    if (garbage.length > 0) await this.#options.store.delete(garbage.map(object => object.key));
+    return { objects: garbage.length, bytes: garbage.reduce((sum, object) => sum + object.size, 0) };
+  }
+
+  async #statisticsGarbage(needs: TableNeeds): Promise<ListedObject[]> {
+    const garbage: ListedObject[] = [];
+    for await (const object of listAll(this.#options.store, statisticsPrefix(this.#options.definition.incarnation))) {
+      if (isStatisticsGarbage(object.key, needs)) garbage.push(object);
+    }
+    return garbage;
+  }
+}

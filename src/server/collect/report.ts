@@ -1,0 +1,57 @@
+import type { Deleted } from '../../lakehouse/index.ts';
+
+/** What one log shard keeps, and why. */
+export interface LogCollectionReport {
+  shard: number;
+  head: number;
+  /** The lowest segment kept from now on. */
+  floor: number;
+  /** Segments given up by this run. A folder deletes whole files of them. */
+  segments: number;
+  /** The lowest segment with records that a table may lack; `head + 1`: none. */
+  neededFromSeq: number;
+  /** The stream that lacks them. */
+  neededBy: string | null;
+  /** What keeps the floor from rising further. */
+  heldBy: 'stream' | 'retention' | 'pin' | null;
+}
+
+/** What a run of the collector did, or with `dryRun` would have done. */
+export interface CollectionReport {
+  dryRun: boolean;
+  log: LogCollectionReport[];
+  /** Table states given up. */
+  states: number;
+  statistics: Deleted;
+  vectors: Deleted;
+  /** What streams that were deleted left behind. */
+  dropped: Deleted & { streams: number };
+  /** Entries of the catalog given up. */
+  catalogEntries: number;
+  pins: { active: number; removed: number };
+  /** Temporary files of writers that died. */
+  temporaries: number;
+  /** What could not be done this time, one line each; the next run tries again. */
+  problems: string[];
+}
+
+export function emptyReport(dryRun: boolean): CollectionReport {
+  const none = (): Deleted => ({ objects: 0, bytes: 0 });
+  return {
+    dryRun,
+    log: [],
+    states: 0,
+    statistics: none(),
+    vectors: none(),
+    dropped: { streams: 0, ...none() },
+    catalogEntries: 0,
+    pins: { active: 0, removed: 0 },
+    temporaries: 0,
+    problems: [],
+  };
+}
+
+export function addDeleted(sum: Deleted, deleted: Deleted): void {
+  sum.objects += deleted.objects;
+  sum.bytes += deleted.bytes;
+}
