@@ -85,7 +85,10 @@ function checkAnswer(world: World, operation: Append, { definition, marks, texts
     const found = truth.marks.get(mark);
     must(found !== undefined, 'what is acknowledged is in the log', () => ({ ...facts(), mark }));
     must(found.model.definition.incarnation === definition.incarnation, 'a record is in its stream', facts);
-    must(found.record.segment === segment, 'an answer names the segment of its records', () => ({ ...facts(), at: found.record.segment }));
+    must(found.record.segment === segment, 'an answer names the segment of its records', () => ({
+      ...facts(),
+      at: found.record.segment,
+    }));
     must(found.record.text === texts[index], 'a record is what was sent', () => ({ ...facts(), text: found.record.text }));
     places.add(place(found.record));
   }

@@ -37,7 +37,10 @@ function shown(hit: SearchHit): string {
 }
 
 function checkExact(hits: readonly SearchHit[], expected: readonly Scored[], limit: number, facts: () => object): void {
-  const all = (): object => ({ ...facts(), expected: expected.map(({ record, score }) => `${place(record)} ${score.toFixed(6)}`) });
+  const all = (): object => ({
+    ...facts(),
+    expected: expected.map(({ record, score }) => `${place(record)} ${score.toFixed(6)}`),
+  });
   must(hits.length === Math.min(limit, expected.length), 'every match is found', all);
   for (const [index, hit] of hits.entries()) {
     const own = expected.find(({ record }) => place(record) === place(hit.record));
@@ -55,7 +58,10 @@ function checkNear(
   complete: boolean,
   facts: () => object,
 ): void {
-  const all = (): object => ({ ...facts(), expected: expected.map(({ record, score }) => `${place(record)} ${score.toFixed(6)}`) });
+  const all = (): object => ({
+    ...facts(),
+    expected: expected.map(({ record, score }) => `${place(record)} ${score.toFixed(6)}`),
+  });
   const scores = new Map(expected.map(({ record, score }) => [place(record), score]));
   let before = Number.POSITIVE_INFINITY;
   for (const hit of hits) {
@@ -85,7 +91,11 @@ function checkFused(
   const text = expectedText(rows, query).slice(0, depth);
   const textRanks = new Map(text.map(({ record }, index) => [place(record), index + 1]));
   const near = expectedNear(rows, query, embed);
-  const all = (): object => ({ ...facts(), text: [...textRanks], near: near.map(({ record, score }) => `${place(record)} ${score}`) });
+  const all = (): object => ({
+    ...facts(),
+    text: [...textRanks],
+    near: near.map(({ record, score }) => `${place(record)} ${score}`),
+  });
   let before = Number.POSITIVE_INFINITY;
   for (const hit of hits) {
     const { text: textRank, vector: vectorRank } = hit.ranks;

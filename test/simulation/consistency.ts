@@ -4,6 +4,7 @@ import { decodeToken } from '../../src/streams/index.ts';
 import { comeBack } from './chaos-actors.ts';
 import type { PlannedConsistency } from './plan.ts';
 import type { SimNode } from './sim-node.ts';
+import type { StreamModel } from './stream-model.ts';
 import { must } from './violation.ts';
 import type { World } from './world.ts';
 
@@ -79,11 +80,19 @@ export function restartIfBehind(world: World, node: SimNode, error: unknown): bo
 }
 
 /** Errors that a read may meet through no fault of the code. */
-export function isAllowedReadError(world: World, error: unknown): boolean {
-  if (isTailwaterError(error, 'TW_HISTORY_EXPIRED')) return world.collected;
+export function isAllowedReadError(world: World, error: unknown, asked: { model: StreamModel; demand: Demand } | null): boolean {
+  if (isTailwaterError(error, 'TW_HISTORY_EXPIRED')) return asked !== null && mayBeGone(world, asked.model, asked.demand.exact);
   if (isTailwaterError(error, 'TW_NOT_YET_VISIBLE')) {
     const { wanted, reached } = error.data ?? {};
     return typeof wanted === 'number' && typeof reached === 'number' && reached < wanted && !world.healed;
   }
   return !world.healed && isTailwaterError(error, 'TW_STORAGE_UNAVAILABLE', 'TW_DEADLINE', 'TW_SHARD_STOPPED', 'TW_CLOSED');
+}
+
+/** Whether what an instant needs may have been let go of: its table state, or segments between that and the instant. */
+function mayBeGone({ truth }: World, { definition }: StreamModel, segment: number | null): boolean {
+  if (segment === null) return false;
+  const { incarnation } = definition;
+  const state = truth.stateAt(incarnation, segment);
+  return (state?.n ?? 0) < truth.stateFloorOf(incarnation) || truth.logFloor > (state?.logSeq ?? 0) + 1;
 }

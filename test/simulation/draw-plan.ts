@@ -1,7 +1,16 @@
 import { seededRandom } from '../../src/base/index.ts';
 import type { StreamSettings } from '../../src/streams/index.ts';
 import { Dice } from './dice.ts';
-import type { FaultRates, Operation, Plan, PlannedConsistency, PlannedFilter, PlannedFrom, PlannedQuery, PlannedRecord } from './plan.ts';
+import type {
+  FaultRates,
+  Operation,
+  Plan,
+  PlannedConsistency,
+  PlannedFilter,
+  PlannedFrom,
+  PlannedQuery,
+  PlannedRecord,
+} from './plan.ts';
 
 /** Words that are their own terms: the oracle needs no analyzer. */
 export const WORDS = ['tide', 'storm', 'anchor', 'mast', 'reef', 'kelp', 'gull', 'fog'];
@@ -111,7 +120,15 @@ function drawContent({ dice, nodes, streams, weights }: Swarm, index: number): C
     case 'search':
       return { kind, node, stream, query: drawQuery(dice, streams[stream].settings), consistency: drawConsistency(dice) };
     case 'page':
-      return { kind, node, stream, partition: dice.below(2), from: drawFrom(dice), limit: dice.between(1, 40), consistency: drawConsistency(dice) };
+      return {
+        kind,
+        node,
+        stream,
+        partition: dice.below(2),
+        from: drawFrom(dice),
+        limit: dice.between(1, 40),
+        consistency: drawConsistency(dice),
+      };
     case 'row':
       return { kind, node, stream, key: dice.pick(KEYS), consistency: drawConsistency(dice) };
     case 'compact':
@@ -126,7 +143,14 @@ function drawContent({ dice, nodes, streams, weights }: Swarm, index: number): C
     case 'restart':
       return { kind, node };
     case 'crash':
-      return { kind, node, afterCalls: dice.below(30), lands: dice.happens(0.5), machine: dice.happens(0.7), downMs: dice.pick([0, 100, 5_000, 900_000]) };
+      return {
+        kind,
+        node,
+        afterCalls: dice.below(30),
+        lands: dice.happens(0.5),
+        machine: dice.happens(0.7),
+        downMs: dice.pick([0, 100, 5_000, 900_000]),
+      };
     case 'pause':
       return { kind, node, ms: dice.pick([50, 2_000, 60_000, 900_000]) };
     case 'jump':
@@ -146,7 +170,9 @@ function drawContent({ dice, nodes, streams, weights }: Swarm, index: number): C
 
 function drawAppend(dice: Dice, node: number, stream: number, settings: StreamSettings, index: number): Content {
   const upsert = settings.kind === 'upsert';
-  const records = Array.from({ length: dice.pick([1, 1, 1, 2, 3, 5]) }, () => drawRecord(dice, upsert, settings.key !== undefined));
+  const records = Array.from({ length: dice.pick([1, 1, 1, 2, 3, 5]) }, () =>
+    drawRecord(dice, upsert, settings.key !== undefined),
+  );
   return {
     kind: 'append',
     node,
@@ -165,7 +191,8 @@ function drawRecord(dice: Dice, upsert: boolean, declaredKey: boolean): PlannedR
   const value: Record<string, string | number> = {};
   if (declaredKey) value.id = key!;
   if (dice.happens(0.85)) value.text = Array.from({ length: dice.between(1, 5) }, () => dice.pick(WORDS)).join(' ');
-  if (dice.happens(0.7)) value.price = dice.happens(0.8) ? dice.between(-5, 20) : dice.happens(0.5) ? dice.between(0, 10) + 0.5 : 'none';
+  if (dice.happens(0.7))
+    value.price = dice.happens(0.8) ? dice.between(-5, 20) : dice.happens(0.5) ? dice.between(0, 10) + 0.5 : 'none';
   if (dice.happens(0.5)) value.tag = dice.pick(TAGS);
   return { key: declaredKey ? null : key, value };
 }

@@ -31,7 +31,9 @@ export async function finish(world: World, followers: readonly FollowActor[]): P
     follower.check();
     follower.end();
   }
+  // A node that fell behind says so at the first read, and is started again.
   await readAll(world);
+  await world.idle();
   const node = world.nodes[0]!;
   for (const definition of world.definitions) {
     await compactAll(world, node, world.truth.streamOf(definition.incarnation).definition.incarnation);

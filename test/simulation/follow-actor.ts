@@ -56,7 +56,7 @@ export class FollowActor {
       } catch (error) {
         if (error instanceof Violation) throw error;
         const behind = this.#connected !== null && restartIfBehind(this.#world, this.#connected, error);
-        const allowed = behind || error instanceof ProcessDied || isAllowedReadError(this.#world, error);
+        const allowed = behind || error instanceof ProcessDied || isAllowedReadError(this.#world, error, null);
         must(allowed, 'following goes on or says why not', () => describe(error));
         this.#world.note(`follower ${this.#operation.follower} ${codeOf(error)}`);
       }
@@ -71,7 +71,12 @@ export class FollowActor {
     const { signal } = this.#stop;
     const { partition } = this.#operation;
     const from = this.#last === undefined ? this.#from() : { kind: 'earliest' as const };
-    const request = { from, signal, ...(partition !== null && { partition }), ...(this.#last !== undefined && { after: this.#last }) };
+    const request = {
+      from,
+      signal,
+      ...(partition !== null && { partition }),
+      ...(this.#last !== undefined && { after: this.#last }),
+    };
     const records = node.follower.follow(this.#definition(), request);
     while (!signal.aborted) {
       const { value, done } = await node.life.ask(() => records.next());
@@ -97,7 +102,8 @@ export class FollowActor {
       const records = this.#model.partitions[at];
       if (usable.kind === 'earliest') this.#next[at] = 0;
       else if (usable.kind !== 'latest') this.#next[at] = undefined;
-      if (usable.kind === 'commit-time' && records.some(record => record.ingestedAtMs >= usable.timeMs)) this.#next[at] = startOf(records, usable);
+      if (usable.kind === 'commit-time' && records.some(record => record.ingestedAtMs >= usable.timeMs))
+        this.#next[at] = startOf(records, usable);
     }
     return usable;
   }
@@ -118,7 +124,12 @@ export class FollowActor {
     for (const [at, records] of this.#model.partitions.entries()) {
       const next = this.#next[at];
       if ((partition !== null && partition !== at) || next === undefined) continue;
-      must(next === records.length, 'a follower gets to the head', () => ({ ...this.#operation, partition: at, next, head: records.length }));
+      must(next === records.length, 'a follower gets to the head', () => ({
+        ...this.#operation,
+        partition: at,
+        next,
+        head: records.length,
+      }));
     }
   }
 }

@@ -1,7 +1,7 @@
 import { isTailwaterError, utf8 } from '../../src/base/index.ts';
 import type { QueryRequest } from '../../src/retrieval/index.ts';
-import { freshnessOf, lookupRow, tokenOf } from '../../src/snapshot/index.ts';
 import type { ReadFrom } from '../../src/snapshot/index.ts';
+import { freshnessOf, lookupRow, tokenOf } from '../../src/snapshot/index.ts';
 import { checkFreshness } from './check-freshness.ts';
 import { checkHits } from './check-search.ts';
 import { type Demand, demandOf, isAllowedReadError, restartIfBehind, segmentOf } from './consistency.ts';
@@ -31,7 +31,12 @@ export async function read(world: World, operation: Read, label: string): Promis
   } catch (error) {
     if (error instanceof Violation) throw error;
     world.note(`${label} ${codeOf(error)}`);
-    if (error instanceof ProcessDied || restartIfBehind(world, node, error) || isAllowedReadError(world, error)) return;
+    if (
+      error instanceof ProcessDied ||
+      restartIfBehind(world, node, error) ||
+      isAllowedReadError(world, error, { model, demand })
+    )
+      return;
     if (operation.kind === 'search' && isAllowedEmbeddingError(world, model, operation.query, error)) return;
     throw new Violation('a read succeeds or says why not', describe(error));
   }
@@ -53,7 +58,13 @@ function isAllowedEmbeddingError(world: World, model: StreamModel, query: Planne
   return !world.healed && remote && query.mode === 'vector' && isTailwaterError(error, 'TW_EMBEDDING_FAILED');
 }
 
-async function search(world: World, node: SimNode, model: StreamModel, { query, stream }: Of<'search'>, demand: Demand): Promise<string> {
+async function search(
+  world: World,
+  node: SimNode,
+  model: StreamModel,
+  { query, stream }: Of<'search'>,
+  demand: Demand,
+): Promise<string> {
   const answer = await node.life.ask(() => node.searcher.search(model.definition, requestOf(query, demand)));
   const segment = segmentOf(world, stream, answer.token, demand);
   checkFreshness(world, model, segment, answer, node.clock.nowMs());
@@ -86,7 +97,11 @@ async function page(world: World, node: SimNode, model: StreamModel, operation: 
     if (!isTailwaterError(error, 'TW_OFFSET_OUT_OF_RANGE')) throw error;
     const next = Number(error.data?.next);
     const least = model.headsAt(demand.least)[partition] + 1;
-    must(from.kind === 'offset' && from.offset > next && next >= least, 'an offset is refused only beyond the head', () => ({ from, next, least }));
+    must(from.kind === 'offset' && from.offset > next && next >= least, 'an offset is refused only beyond the head', () => ({
+      from,
+      next,
+      least,
+    }));
     return 'page out of range';
   }
 }
@@ -142,7 +157,8 @@ function checkPage(
     found: answer.records.map(record => record.offset),
   });
   must(answer.records.length === expected.length, 'a page has every record', facts);
-  for (const [index, record] of answer.records.entries()) must(isSame(record, expected[index]), 'a page has the records as written', facts);
+  for (const [index, record] of answer.records.entries())
+    must(isSame(record, expected[index]), 'a page has the records as written', facts);
   must(answer.next === first + expected.length, 'a page names where the next one starts', facts);
 }
 
@@ -158,7 +174,13 @@ async function row(world: World, node: SimNode, model: StreamModel, operation: O
   const nowMs = node.clock.nowMs();
   checkFreshness(world, model, segment, { token, freshness: freshnessOf(pinned, nowMs) }, nowMs);
   const expected = model.winnersAt(segment).find(record => record.key === operation.key);
-  const facts = (): object => ({ key: operation.key, segment, expected: expected?.offset, found: found?.record.offset, tier: found?.tier });
+  const facts = (): object => ({
+    key: operation.key,
+    segment,
+    expected: expected?.offset,
+    found: found?.record.offset,
+    tier: found?.tier,
+  });
   must((found === null) === (expected === undefined), 'a key has a row exactly when it lives', facts);
   must(found === null || isSame(found.record, expected!), 'a key’s row is its newest record', facts);
   return `row at ${segment}: ${found === null ? 'none' : found.tier}`;

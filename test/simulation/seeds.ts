@@ -28,7 +28,6 @@ export interface SeedOutcome {
 
 /** Starting a thread takes longer than this many histories. */
 const SEEDS_WORTH_A_THREAD = 40;
-/** Two threads at least share the machine's cores with nobody but each other. */
 const MAX_THREADS = 8;
 
 export async function runSeeds(range: SeedRange, tell: (outcome: SeedOutcome) => void): Promise<void> {
@@ -42,10 +41,14 @@ export async function runSeeds(range: SeedRange, tell: (outcome: SeedOutcome) =>
   }
 }
 
-/** Runs seeds on all cores when there are many. */
-export async function runSeedsInParallel(range: SeedRange, tell: (outcome: SeedOutcome) => void): Promise<void> {
+/** Runs seeds on so many threads; null: on all cores when there are many seeds. */
+export async function runSeedsInParallel(
+  range: SeedRange,
+  wanted: number | null,
+  tell: (outcome: SeedOutcome) => void,
+): Promise<void> {
   const count = range.end - range.first;
-  const threads = Math.min(MAX_THREADS, availableParallelism(), Math.floor(count / SEEDS_WORTH_A_THREAD));
+  const threads = wanted ?? Math.min(MAX_THREADS, availableParallelism(), Math.floor(count / SEEDS_WORTH_A_THREAD));
   if (threads < 2) return runSeeds(range, tell);
   const shares = Array.from({ length: threads }, (_, index) => ({ ...range, first: range.first + index, step: threads }));
   await Promise.all(shares.map(share => inThread(share, tell)));
@@ -56,6 +59,8 @@ function inThread(range: SeedRange, tell: (outcome: SeedOutcome) => void): Promi
     const worker = new Worker(new URL('seed-worker.ts', import.meta.url), { workerData: range });
     worker.on('message', tell);
     worker.on('error', reject);
-    worker.on('exit', code => (code === 0 ? resolve() : reject(new Error(`A thread of the simulation ended with code ${code}.`))));
+    worker.on('exit', code =>
+      code === 0 ? resolve() : reject(new Error(`A thread of the simulation ended with code ${code}.`)),
+    );
   });
 }

@@ -9,7 +9,7 @@ import { type ObjectStore, withRetries } from '../../src/storage/index.ts';
 import { Catalog, LogReader, LogShard } from '../../src/streams/index.ts';
 import { FaultyObjectStore } from '../harness/faulty-object-store.ts';
 import { TruthJournal } from './file-log.ts';
-import { Life } from './life.ts';
+import type { Life } from './life.ts';
 import { fileSystemOf, ProcessClock, storeOf, tablesOf } from './process-ports.ts';
 import { SimEmbedders } from './remote-provider.ts';
 import type { World } from './world.ts';
@@ -99,7 +99,11 @@ export class SimNode {
     const journal =
       world.disk === null
         ? new ObjectJournal(store, 'log')
-        : await TruthJournal.open(fileSystemOf(world.disk, life, () => world.wait(clock)), world.truth, random);
+        : await TruthJournal.open(
+            fileSystemOf(world.disk, life, () => world.wait(clock)),
+            world.truth,
+            random,
+          );
     const { lingerMs, checkpointEverySegments } = world.plan;
     const shard = await LogShard.open({ journal, shard: SHARD, clock, random, lingerMs, checkpointEverySegments });
     const catalog = await Catalog.open({ journal: new ObjectJournal(store, 'catalog'), shards: [shard], clock, random });

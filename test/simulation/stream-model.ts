@@ -80,7 +80,10 @@ export function modelRecord(record: StreamRecord, segment: number, textFields: r
   const value = text === null ? null : (JSON.parse(text) as JsonObject);
   const searched = textFields.map(field => value?.[field]).filter(found => typeof found === 'string');
   const { seq, partition, offset, timeMs, ingestedAtMs } = record;
-  const words = searched.join(' ').split(' ').filter(word => word !== '');
+  const words = searched
+    .join(' ')
+    .split(' ')
+    .filter(word => word !== '');
   return { seq, segment, partition, offset, key: textOf(record.key), text, value, timeMs, ingestedAtMs, words };
 }
 

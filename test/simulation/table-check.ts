@@ -16,10 +16,16 @@ export async function checkTable(world: World, model: StreamModel, state: TableS
   for await (const batch of version.scan({})) scanned.push(...batch);
   const winners = new Map(model.winnersAt(logSeq).map(record => [place(record), record]));
   const facts = (): object => ({ stream: model.definition.name, n, kind: state.kind, logSeq, rows: scanned.map(place) });
-  must(scanned.length === winners.size, 'a table has a row per living key', () => ({ ...facts(), expected: [...winners.keys()] }));
+  must(scanned.length === winners.size, 'a table has a row per living key', () => ({
+    ...facts(),
+    expected: [...winners.keys()],
+  }));
   for (const row of scanned) {
     const expected = winners.get(place(row));
-    must(expected !== undefined && isSame(row, expected), 'a table row is the newest record', () => ({ ...facts(), row: place(row) }));
+    must(expected !== undefined && isSame(row, expected), 'a table row is the newest record', () => ({
+      ...facts(),
+      row: place(row),
+    }));
   }
   for (const [partition, records] of model.partitions.entries()) {
     const expected = records.filter(record => record.segment <= logSeq);

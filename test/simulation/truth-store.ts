@@ -6,6 +6,7 @@ import { must } from './violation.ts';
 const LOG_ENTRY = /^log\/entries\/(\d{20})$/;
 const STATE_ENTRY = /^tables\/([^/]+)\/state\/entries\/(\d{20})$/;
 
+const STATE_FLOOR = /^tables\/([^/]+)\/state\/floor$/;
 const MAX_CALLS_OF_A_MOMENT = 30_000;
 
 /** The one store that all nodes share. Tells the truth of every commit in the step in which it happens. */
@@ -75,6 +76,8 @@ export class TruthStore implements ObjectStore {
     const { floor } = JSON.parse(fromUtf8(bytes)) as { floor: number };
     this.#floors.set(key, Math.max(floor, this.#floors.get(key) ?? 1));
     if (key === 'log/floor') this.#truth.logFloor = this.#floors.get(key)!;
+    const states = STATE_FLOOR.exec(key);
+    if (states) this.#truth.raiseStateFloor(states[1], floor);
   }
 
   #deleted(key: string): void {

@@ -13,15 +13,12 @@ export class Truth {
   /** Where each written record is, by the mark that only it has. */
   readonly marks = new Map<string, { model: StreamModel; record: ModelRecord }>();
   logFloor = 1;
+  readonly #stateFloors = new Map<string, number>();
   readonly nowMs: () => number;
   readonly #fail: (error: unknown) => void;
   readonly #onState: (model: StreamModel, state: TableState) => void;
 
-  constructor(
-    nowMs: () => number,
-    fail: (error: unknown) => void,
-    onState: (model: StreamModel, state: TableState) => void,
-  ) {
+  constructor(nowMs: () => number, fail: (error: unknown) => void, onState: (model: StreamModel, state: TableState) => void) {
     this.nowMs = nowMs;
     this.#fail = fail;
     this.#onState = onState;
@@ -63,6 +60,20 @@ export class Truth {
     return this.#states.get(incarnation)?.at(-1);
   }
 
+  /** The newest state that holds nothing above the segment. */
+  stateAt(incarnation: string, segment: number): TableState | undefined {
+    return this.#states.get(incarnation)?.findLast(state => state.logSeq <= segment);
+  }
+
+  /** The oldest state that is kept; 0: all are. */
+  stateFloorOf(incarnation: string): number {
+    return this.#stateFloors.get(incarnation) ?? 0;
+  }
+
+  raiseStateFloor(incarnation: string, floor: number): void {
+    this.#stateFloors.set(incarnation, Math.max(floor, this.stateFloorOf(incarnation)));
+  }
+
   /** Entry `seq` of the log has been created. What is created under a number that is taken counts for nothing. */
   commitSegment(seq: number, bytes: Uint8Array): void {
     if (seq <= this.head) return;
@@ -93,7 +104,10 @@ export class Truth {
   /** What a reader finds under a number must be what was committed there. */
   checkEntry(seq: number, bytes: Uint8Array): void {
     const known = this.segments[seq - 1];
-    must(known !== undefined && equalBytes(known.bytes, bytes), 'a committed entry never changes', () => ({ seq, head: this.head }));
+    must(known !== undefined && equalBytes(known.bytes, bytes), 'a committed entry never changes', () => ({
+      seq,
+      head: this.head,
+    }));
   }
 
   #addRecords(segment: Segment): void {

@@ -179,7 +179,13 @@ export class World {
   #checkStartFailure(error: unknown): void {
     if (error instanceof ProcessDied) return;
     if (error instanceof Violation) throw error;
-    const passing = isTailwaterError(error, 'TW_STORAGE_UNAVAILABLE', 'TW_OUTCOME_UNKNOWN', 'TW_STORAGE_FULL', 'TW_SHARD_STOPPED');
+    const passing = isTailwaterError(
+      error,
+      'TW_STORAGE_UNAVAILABLE',
+      'TW_OUTCOME_UNKNOWN',
+      'TW_STORAGE_FULL',
+      'TW_SHARD_STOPPED',
+    );
     if (!passing && !isDiskFault(error)) throw new Violation('a node starts or says why not', describe(error));
   }
 }
