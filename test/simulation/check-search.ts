@@ -116,7 +116,10 @@ function checkFused(
 function checkVectorRank(hit: SearchHit, near: readonly Scored[], depth: number, facts: () => object): void {
   const own = near.find(({ record }) => place(record) === place(hit.record));
   const rank = hit.ranks.vector;
-  if (own === undefined) return must(rank === undefined, 'a row without a text has no vector rank', facts);
+  if (own === undefined) {
+    must(rank === undefined, 'a row without a text has no vector rank', facts);
+    return;
+  }
   const surelyBetter = near.filter(({ score }) => score > own.score + NEAR).length;
   const perhapsBetter = near.filter(({ score }) => score >= own.score - NEAR).length;
   if (rank === undefined) must(perhapsBetter > depth, 'the vector leg ranks by distance', facts);

@@ -63,39 +63,45 @@ async function setUp(world: World): Promise<void> {
 }
 
 function perform(world: World, operation: Operation, label: string, followers: Map<number, FollowActor>): void {
+  const work = workOf(world, operation, label);
+  if (work !== null) world.spawn(work);
+  else disturb(world, operation, followers);
+}
+
+/** What goes on for a while beside everything else; null: it is done in no time. */
+function workOf(world: World, operation: Operation, label: string): (() => Promise<void>) | null {
   switch (operation.kind) {
     case 'append':
-      return world.spawn(() => append(world, operation));
+      return () => append(world, operation);
     case 'search':
     case 'page':
     case 'row':
-      return world.spawn(() => read(world, operation, label));
+      return () => read(world, operation, label);
     case 'compact':
-      return world.spawn(() => compact(world, operation, label));
+      return () => compact(world, operation, label);
     case 'maintain':
-      return world.spawn(() => maintain(world, operation, label));
+      return () => maintain(world, operation, label);
     case 'advance':
-      return world.spawn(() => advance(world, operation, label));
+      return () => advance(world, operation, label);
     case 'checkpoint':
-      return world.spawn(() => checkpoint(world, operation, label));
+      return () => checkpoint(world, operation, label);
     case 'collect':
-      return world.spawn(() => collect(world, operation, label));
+      return () => collect(world, operation, label);
     case 'restart':
-      return world.spawn(() => restart(world, operation));
+      return () => restart(world, operation);
     case 'pause':
-      return world.spawn(() => pause(world, operation));
-    case 'crash':
-      return crash(world, operation);
-    case 'jump':
-      return jump(world, operation);
-    case 'provider':
-      world.service.down = operation.down;
-      return;
-    case 'recreate':
-      return;
+      return () => pause(world, operation);
     default:
-      return steer(world, operation, followers);
+      return null;
   }
+}
+
+function disturb(world: World, operation: Operation, followers: Map<number, FollowActor>): void {
+  if (operation.kind === 'crash') crash(world, operation);
+  else if (operation.kind === 'jump') jump(world, operation);
+  else if (operation.kind === 'provider') world.service.down = operation.down;
+  else if (operation.kind === 'follow' || operation.kind === 'stall' || operation.kind === 'move')
+    steer(world, operation, followers);
 }
 
 function steer(
