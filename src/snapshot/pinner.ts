@@ -1,4 +1,4 @@
-import { type Clock, TailwaterError } from '../base/index.ts';
+import { type Clock, isTailwaterError, TailwaterError } from '../base/index.ts';
 import type { LogReader, Position, StreamDefinition } from '../streams/index.ts';
 import { type Demand, parseConsistency } from './consistency.ts';
 import type { LiveStream } from './live-stream.ts';
@@ -6,6 +6,8 @@ import type { LiveStreams } from './live-streams.ts';
 import type { PastCuts } from './past-cuts.ts';
 import type { Pinned } from './pinned.ts';
 import type { Consistency } from './snapshot-types.ts';
+
+type PinnedCut = Pick<Pinned, 'table' | 'shadowed' | 'tail'>;
 
 const POLL_MS = 5;
 export const DEFAULT_DEADLINE_MS = 10_000;
@@ -105,19 +107,30 @@ export class Pinner {
   }
 
   async #pinAt(definition: StreamDefinition, segment: number): Promise<Pinned> {
-    const { streams, past } = this.#options;
+    const { streams } = this.#options;
     const knownTimeMs = await this.#timeOf(segment);
     const stream = streams.require(definition);
     const base = { definition, shard: streams.shardNumber, throughSegment: segment };
-    const cut = this.#liveCut(stream, segment) ?? (await past.at(stream, segment));
+    const live = this.#liveCut(stream, segment);
+    const cut = live === null || live.tail.missingVectors() > 0 ? await this.#rebuilt(stream, segment, live) : live;
     return { ...base, throughTimeMs: knownTimeMs ?? cut.table?.state.logTimeMs ?? 0, ...cut };
   }
 
-  /** Null when the instant must be rebuilt: it is older than the table, or a row that is superseded by now never got its vector. */
-  #liveCut(stream: LiveStream, segment: number): Pick<Pinned, 'table' | 'shadowed' | 'tail'> | null {
+  /** Null when the instant is older than the table. */
+  #liveCut(stream: LiveStream, segment: number): PinnedCut | null {
     if (stream.logSeq > segment) return null;
     const tail = stream.tail.snapshot(stream.logSeq, segment);
-    return tail.missingVectors() === 0 ? { table: stream.view, shadowed: stream.shadowed, tail } : null;
+    return { table: stream.view, shadowed: stream.shadowed, tail };
+  }
+
+  /** A row that is superseded by now may never have got a vector: a rebuilt cut has it, where the log still goes back so far. */
+  async #rebuilt(stream: LiveStream, segment: number, otherwise: PinnedCut | null): Promise<PinnedCut> {
+    try {
+      return await this.#options.past.at(stream, segment);
+    } catch (error) {
+      if (otherwise !== null && isTailwaterError(error, 'TW_HISTORY_EXPIRED')) return otherwise;
+      throw error;
+    }
   }
 
   /** Null when the segment is no longer kept. */

@@ -102,7 +102,7 @@ function checkAnswer(world: World, operation: Append, { definition, marks, texts
 }
 
 /** Whether the error says that nothing of this request was or will be written. */
-function settles(world: World, { id }: Append, { key, marks }: Prepared, error: unknown, before: string): boolean {
+function settles(world: World, { id, stream }: Append, { key, marks }: Prepared, error: unknown, before: string): boolean {
   if (error instanceof Violation) throw error;
   if (error instanceof ProcessDied || isTailwaterError(error, 'TW_OUTCOME_UNKNOWN')) return false;
   if (isTailwaterError(error, 'TW_IDEMPOTENCY_MISMATCH')) {
@@ -112,7 +112,10 @@ function settles(world: World, { id }: Append, { key, marks }: Prepared, error: 
     must(!marks.some(mark => world.truth.marks.has(mark)), 'a refused request wrote nothing', () => ({ id, key }));
     return true;
   }
+  const gone = world.recreated.has(world.plan.streams[stream].name) && isTailwaterError(error, 'TW_STREAM_NOT_FOUND');
   const passing = ['TW_STORAGE_UNAVAILABLE', 'TW_STORAGE_FULL', 'TW_SHARD_STOPPED', 'TW_CLOSED'] as const;
-  must(isTailwaterError(error, ...passing) && !world.healed, 'an append succeeds or says why not', () => describe(error));
+  must(gone || (isTailwaterError(error, ...passing) && !world.healed), 'an append succeeds or says why not', () =>
+    describe(error),
+  );
   return before !== 'unknown';
 }

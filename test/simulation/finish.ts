@@ -4,6 +4,7 @@ import { WORDS } from './draw-plan.ts';
 import type { FollowActor } from './follow-actor.ts';
 import type { PlannedQuery } from './plan.ts';
 import { read } from './read-actors.ts';
+import { settleStreams } from './recreate-actor.ts';
 import type { SimNode } from './sim-node.ts';
 import { compactHere } from './table-actors.ts';
 import { checkTable } from './table-check.ts';
@@ -25,8 +26,10 @@ export async function finish(world: World, followers: readonly FollowActor[]): P
   world.healed = true;
   world.note('healed');
   for (const index of world.nodes.keys()) await revive(world, index);
+  await settleStreams(world);
   checkFates(world);
   await world.clock.sleep(FOLLOWER_MS);
+  for (const node of world.nodes) await node?.life.ask(() => node.catalog.refresh());
   for (const follower of followers) {
     follower.check();
     follower.end();

@@ -1,3 +1,4 @@
+import { isTailwaterError } from '../../src/base/index.ts';
 import type { LiveRecord } from '../../src/snapshot/index.ts';
 import type { StreamDefinition } from '../../src/streams/index.ts';
 import { isAllowedReadError, restartIfBehind } from './consistency.ts';
@@ -55,6 +56,8 @@ export class FollowActor {
         await this.#connection();
       } catch (error) {
         if (error instanceof Violation) throw error;
+        // Its stream was deleted, or is new to that node.
+        if (this.#isGone() && isTailwaterError(error, 'TW_STREAM_NOT_FOUND')) return;
         const behind = this.#connected !== null && restartIfBehind(this.#world, this.#connected, error);
         const allowed = behind || error instanceof ProcessDied || isAllowedReadError(this.#world, error, null);
         must(allowed, 'following goes on or says why not', () => describe(error));
@@ -62,6 +65,10 @@ export class FollowActor {
       }
       await this.#world.clock.sleep(RETRY_MS);
     }
+  }
+
+  #isGone(): boolean {
+    return this.#world.recreated.has(this.#model.definition.name);
   }
 
   async #connection(): Promise<void> {
@@ -121,6 +128,7 @@ export class FollowActor {
   /** After everything has calmed down it has seen all there is. */
   check(): void {
     const { partition } = this.#operation;
+    if (this.#isGone()) return;
     for (const [at, records] of this.#model.partitions.entries()) {
       const next = this.#next[at];
       if ((partition !== null && partition !== at) || next === undefined) continue;

@@ -37,6 +37,7 @@ export async function read(world: World, operation: Read, label: string): Promis
       isAllowedReadError(world, error, { model, demand })
     )
       return;
+    if (world.recreated.has(model.definition.name) && isTailwaterError(error, 'TW_STREAM_NOT_FOUND')) return;
     if (operation.kind === 'search' && isAllowedEmbeddingError(world, model, operation.query, error)) return;
     throw new Violation('a read succeeds or says why not', describe(error));
   }

@@ -6,6 +6,7 @@ import { finish } from './finish.ts';
 import { FollowActor } from './follow-actor.ts';
 import type { Operation, Plan } from './plan.ts';
 import { read } from './read-actors.ts';
+import { recreate } from './recreate-actor.ts';
 import { advance, checkpoint, compact, maintain } from './table-actors.ts';
 import { Violation } from './violation.ts';
 import { describe, World } from './world.ts';
@@ -87,6 +88,8 @@ function workOf(world: World, operation: Operation, label: string): (() => Promi
       return () => checkpoint(world, operation, label);
     case 'collect':
       return () => collect(world, operation, label);
+    case 'recreate':
+      return () => recreate(world, operation, label);
     case 'restart':
       return () => restart(world, operation);
     case 'pause':

@@ -139,6 +139,7 @@ export class SimNode {
   #poll(world: World): void {
     this.clock.after(world.calm ? CALM_POLL_MS : POLL_MS, () => {
       this.shard.refresh().catch(() => {});
+      if (world.recreated.size > 0) this.catalog.refresh().catch(() => {});
       for (const stream of this.streams.all()) stream.advance().catch(() => {});
       this.#poll(world);
     });

@@ -15,7 +15,7 @@ export async function compact(world: World, operation: Of<'compact'>, label: str
   const jobs = Array.from({ length: operation.times }, async (_, index) => {
     const node = world.pick(operation.node + index);
     if (node === null) return;
-    await tableWork(world, `${label}.${index}`, node, async () => {
+    await tableWork(world, `${label}.${index}`, node, definition, async () => {
       const context = index === 0 ? node.context : node.compactor();
       await compactHere(node, context, definition);
       if (operation.maintain) await maintainTable(context, definition);
@@ -38,18 +38,19 @@ export async function maintain(world: World, operation: Of<'maintain'>, label: s
   const node = world.pick(operation.node);
   if (node === null) return;
   const definition = world.definition(operation.stream);
-  await tableWork(world, label, node, () => maintainTable(node.context, definition, { full: operation.full }));
+  await tableWork(world, label, node, definition, () => maintainTable(node.context, definition, { full: operation.full }));
 }
 
 export async function advance(world: World, operation: Of<'advance'>, label: string): Promise<void> {
   const node = world.pick(operation.node);
-  const live = node?.streams.get(world.definition(operation.stream).incarnation);
-  if (node !== null && live) await tableWork(world, label, node, () => live.advance());
+  const definition = world.definition(operation.stream);
+  const live = node?.streams.get(definition.incarnation);
+  if (node !== null && live) await tableWork(world, label, node, definition, () => live.advance());
 }
 
 export async function checkpoint(world: World, operation: Of<'checkpoint'>, label: string): Promise<void> {
   const node = world.pick(operation.node);
-  if (node !== null) await tableWork(world, label, node, () => node.shard.checkpoint());
+  if (node !== null) await tableWork(world, label, node, null, () => node.shard.checkpoint());
 }
 
 const PASSING = [
@@ -61,7 +62,13 @@ const PASSING = [
   'TW_CLOSED',
 ] as const;
 
-async function tableWork(world: World, label: string, node: SimNode, work: () => Promise<unknown>): Promise<void> {
+async function tableWork(
+  world: World,
+  label: string,
+  node: SimNode,
+  definition: StreamDefinition | null,
+  work: () => Promise<unknown>,
+): Promise<void> {
   try {
     await node.life.ask(work);
     world.note(`${label} done`);
@@ -69,6 +76,8 @@ async function tableWork(world: World, label: string, node: SimNode, work: () =>
     if (error instanceof Violation) throw error;
     world.note(`${label} ${codeOf(error)}`);
     if (error instanceof ProcessDied) return;
+    // Of a deleted stream everything may be gone at any moment.
+    if (definition !== null && world.truth.dead.has(definition.incarnation) && isTailwaterError(error)) return;
     const passing = isTailwaterError(error, ...PASSING) || (world.collected && isTailwaterError(error, 'TW_HISTORY_EXPIRED'));
     must(passing, 'upkeep succeeds or says why not', () => describe(error));
   }

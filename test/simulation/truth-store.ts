@@ -3,6 +3,7 @@ import type { ListedObject, ListOptions, ObjectStore, PutCondition, PutOutcome, 
 import type { Truth } from './truth.ts';
 import { must } from './violation.ts';
 
+const CATALOG_ENTRY = /^catalog\/entries\/\d{20}$/;
 const LOG_ENTRY = /^log\/entries\/(\d{20})$/;
 const STATE_ENTRY = /^tables\/([^/]+)\/state\/entries\/(\d{20})$/;
 
@@ -68,8 +69,14 @@ export class TruthStore implements ObjectStore {
   #created(key: string, bytes: Uint8Array): void {
     const log = LOG_ENTRY.exec(key);
     if (log) this.#truth.commitSegment(Number(log[1]), bytes);
+    if (CATALOG_ENTRY.test(key)) this.#catalogChanged(bytes);
     const state = STATE_ENTRY.exec(key);
     if (state) this.#truth.commitState(state[1], Number(state[2]), bytes);
+  }
+
+  #catalogChanged(bytes: Uint8Array): void {
+    const { change } = JSON.parse(fromUtf8(bytes)) as { change: { kind: string; incarnation: string } };
+    if (change.kind === 'deleted') this.#truth.dead.add(change.incarnation);
   }
 
   #floorWritten(key: string, bytes: Uint8Array): void {
@@ -82,7 +89,7 @@ export class TruthStore implements ObjectStore {
 
   #deleted(key: string): void {
     const entry = /^(.*)\/entries\/(\d{20})$/.exec(key);
-    if (entry === null) return;
+    if (entry === null || this.#truth.dead.has(entry[1].split('/')[1])) return;
     const floor = this.#floors.get(`${entry[1]}/floor`) ?? 1;
     must(Number(entry[2]) < floor, 'an entry is deleted only below a durable floor', () => ({ key, floor }));
   }

@@ -13,6 +13,8 @@ export class Truth {
   /** Where each written record is, by the mark that only it has. */
   readonly marks = new Map<string, { model: StreamModel; record: ModelRecord }>();
   logFloor = 1;
+  /** Incarnations that the catalog has given up. */
+  readonly dead = new Set<string>();
   readonly #stateFloors = new Map<string, number>();
   readonly nowMs: () => number;
   readonly #fail: (error: unknown) => void;

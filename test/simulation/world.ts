@@ -46,6 +46,8 @@ export class World {
   readonly fates = new Map<string, Fate>();
   /** By idempotency key, the appends that used it. */
   readonly keys = new Map<string, string[]>();
+  /** Names of streams that were deleted, or may have been. */
+  readonly recreated = new Set<string>();
   readonly trace: string[] = [];
   /** Nodes that are started again when they die. */
   readonly expected = new Set<SimNode>();
