@@ -15,6 +15,8 @@ export interface Demand {
   least: number;
   /** The answer is of exactly this segment. */
   exact: number | null;
+  /** The instant was named by its time: that can be found only where the log is kept. */
+  byTime?: boolean;
   /** `least` is owed only if this node's clock was never set. */
   byClockOf?: SimNode;
 }
@@ -54,7 +56,7 @@ function asOfTime(world: World, planned: { ref: number; plusMs: number }, otherw
   if (head < 2) return otherwise;
   const timeMs = segments[planned.ref % (head - 1)].commitTimeMs + planned.plusMs;
   const segment = segments.findLastIndex(candidate => candidate.commitTimeMs <= timeMs) + 1;
-  return { consistency: { asOf: new Date(timeMs).toISOString() }, least: segment, exact: segment };
+  return { consistency: { asOf: new Date(timeMs).toISOString() }, least: segment, exact: segment, byTime: true };
 }
 
 /** The segment an answer is of, from its token; checked against what was demanded, and remembered for later demands. */
@@ -81,7 +83,7 @@ export function restartIfBehind(world: World, node: SimNode, error: unknown): bo
 
 /** Errors that a read may meet through no fault of the code. */
 export function isAllowedReadError(world: World, error: unknown, asked: { model: StreamModel; demand: Demand } | null): boolean {
-  if (isTailwaterError(error, 'TW_HISTORY_EXPIRED')) return asked !== null && mayBeGone(world, asked.model, asked.demand.exact);
+  if (isTailwaterError(error, 'TW_HISTORY_EXPIRED')) return asked !== null && mayBeGone(world, asked.model, asked.demand);
   if (isTailwaterError(error, 'TW_NOT_YET_VISIBLE')) {
     const { wanted, reached } = error.data ?? {};
     return typeof wanted === 'number' && typeof reached === 'number' && reached < wanted && !world.healed;
@@ -90,8 +92,9 @@ export function isAllowedReadError(world: World, error: unknown, asked: { model:
 }
 
 /** Whether what an instant needs may have been let go of: its table state, or segments between that and the instant. */
-function mayBeGone({ truth }: World, { definition }: StreamModel, segment: number | null): boolean {
+function mayBeGone({ truth }: World, { definition }: StreamModel, { exact: segment, byTime }: Demand): boolean {
   if (segment === null) return false;
+  if (byTime === true && segment < truth.logFloor) return true;
   const { incarnation } = definition;
   const state = truth.stateAt(incarnation, segment);
   return (state?.n ?? 0) < truth.stateFloorOf(incarnation) || truth.logFloor > (state?.logSeq ?? 0) + 1;
