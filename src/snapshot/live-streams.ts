@@ -73,6 +73,8 @@ export class LiveStreams {
 
   async #replay(): Promise<void> {
     const { catalog, shard, log } = this.#options;
+    // A stream that was created while this node opened may be in the applied log already, and in the catalog only since it was read.
+    while (shard.incarnations().some(incarnation => catalog.byIncarnation(incarnation) === undefined)) await catalog.refresh();
     await Promise.all(catalog.list().map(definition => this.#add(definition)));
     let from = shard.seq + 1;
     for (const stream of this.#streams.values()) {
