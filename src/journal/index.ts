@@ -6,3 +6,4 @@ export { ObjectJournal } from './object-journal.ts';
 export { type Pin, type PinRecord, Pins } from './pins.ts';
 export { JournalReplica } from './replica.ts';
 export type { BuildProposal, JournalMachine, Proposal } from './replica-types.ts';
+export { type FaultListener, type JournalFacts, verifyObjectJournal } from './verify-journal.ts';

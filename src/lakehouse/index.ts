@@ -14,3 +14,5 @@ export { TableStates } from './states/table-states.ts';
 export { TableStatistics } from './statistics/statistics.ts';
 export type { ChangedRow, StagedFacts, TableRows, TableStaging, TableStore, TableVersion, TableVersions } from './table-store.ts';
 export type { TableCandidate, TableColumn, TableRow, TableSchema, TableState, TableStateKind } from './table-types.ts';
+export { verifyStates } from './verify/verify-states.ts';
+export { verifyTable } from './verify/verify-table.ts';

@@ -134,6 +134,8 @@ export interface CollectApiOptions {
   dryRun?: boolean;
   /** Also look for garbage that no expiry announces. Default false. */
   thorough?: boolean;
+  /** Nothing is given up for its age: only what nothing names any more is deleted. Implies `thorough`. Default false. */
+  orphansOnly?: boolean;
 }
 
 /** What both the embedded engine and the HTTP client offer, under the same names. Every rejection is a TailwaterError. */

@@ -21,6 +21,7 @@ export type {
 } from './api.ts';
 export { encodeQueryAnswer, encodeReadAnswer, encodeRecord } from './api-encoding.ts';
 export { parseReadFrom } from './api-mapping.ts';
+export { previewCollection } from './collect/preview-folder.ts';
 export { pathsOf } from './data-folder.ts';
 export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts';
 export type { EngineOptions } from './settings.ts';

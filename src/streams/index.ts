@@ -1,4 +1,5 @@
 export { Catalog, type StreamChange } from './catalog/catalog.ts';
+export { checkCatalogEntry } from './catalog/catalog-machine.ts';
 export { CatalogView } from './catalog/catalog-view.ts';
 export { readCatalog } from './catalog/read-catalog.ts';
 export { normaliseSettings } from './catalog/settings.ts';
@@ -31,3 +32,4 @@ export { asLogPin, type LogPin } from './wal/log-pins.ts';
 export { LogReader } from './wal/log-reader.ts';
 export { LogShard, type LogShardOptions } from './wal/log-shard.ts';
 export { decodeSegment, encodeSegment } from './wal/segment.ts';
+export { coverageFault, LogVerification } from './wal/verify-log.ts';

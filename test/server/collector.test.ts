@@ -112,7 +112,7 @@ async function manyLives(count: number, firstSeed: number, faults: Partial<Fault
 describe('the collector', () => {
   test('whatever is compacted, collected and killed: every record is read once, instants are exact or expired, pinned states stay', async () => {
     const counts = await manyLives(25, 1, { maxDelayMs: 8 });
-    console.log(counts);
+
     // Each of these was met, often: the property is not empty.
     const { exact, expired, killed, pinnedReads, segments, states, statistics } = counts;
     for (const count of [exact, expired, killed, pinnedReads, segments, states, statistics]) expect(count).toBeGreaterThan(30);
@@ -120,7 +120,7 @@ describe('the collector', () => {
 
   test('so it is when requests and replies are lost, late or repeated, and calls fail', async () => {
     const counts = await manyLives(25, 1_000, UNRELIABLE);
-    console.log(counts);
+
     expect(counts.problems).toBeGreaterThan(10);
     expect(counts.segments).toBeGreaterThan(100);
   }, 120_000);

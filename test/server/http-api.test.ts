@@ -370,6 +370,7 @@ describe('operations', () => {
         'DELETE /v1/streams/{stream}/rows/{key}',
         'POST /v1/streams/{stream}/compact',
         'GET /v1/streams/{stream}/table',
+        'POST /v1/admin/collect',
         'POST /v1/sources/progress',
         'GET /healthz',
         'GET /readyz',

@@ -24,7 +24,7 @@ export async function inspectFolder(folder: string): Promise<FolderReport> {
   return { folder, formatVersion, server: await findServer(folder), log, objects, streams, damaged: damages.list };
 }
 
-async function readFormat(path: string, damages: Damages): Promise<number | null> {
+export async function readFormat(path: string, damages: Damages): Promise<number | null> {
   if ((await nodeFileSystem.stat(path)) === null) {
     damages.add(
       'format.json',

@@ -1,12 +1,12 @@
 import { asTailwaterError, type Clock, isTailwaterError, type Logger, silentLogger } from '../../base/index.ts';
 import { deleteVectors, vectorLives, vectorsThrough } from '../../embeddings/index.ts';
 import type { Journal, Pins } from '../../journal/index.ts';
-import { dropTable, TableCollection, TableStates, type TableStore, tableLives } from '../../lakehouse/index.ts';
-import type { ObjectStore } from '../../storage/index.ts';
+import { type Deleted, dropTable, TableCollection, TableStates, type TableStore, tableLives } from '../../lakehouse/index.ts';
+import type { ListedObject, ObjectStore } from '../../storage/index.ts';
 import { CatalogView, type LogShard, type StreamDefinition } from '../../streams/index.ts';
-import { headsOf, planShard, type ShardPlan } from './collect-log.ts';
+import { headsOf, planShard, type ShardHeads, type ShardPlan } from './collect-log.ts';
 import { type Holds, holdsOf, type StateInUse } from './holds.ts';
-import { addDeleted, type CollectionReport, emptyReport } from './report.ts';
+import { addDeleted, type CollectionReport, emptyReport, type LogCollectionReport } from './report.ts';
 import { COLLECTION_DEFAULTS, type CollectionSettings } from './settings.ts';
 
 export interface CollectorOptions {
@@ -31,8 +31,20 @@ export interface CollectOptions {
   dryRun?: boolean;
   /** Also look for garbage that no expiry announces, such as what lost races left. Default false; `dryRun` always does. */
   thorough?: boolean;
+  /** Nothing is given up for its age: only what nothing names any more is deleted. Implies `thorough`. Default false. */
+  orphansOnly?: boolean;
   /** Ends the wait for readers; what was marked is deleted by the next run. */
   signal?: AbortSignal;
+}
+
+interface Survey {
+  holds: Holds;
+  heads: ShardHeads[];
+  definitions: Map<string, StreamDefinition>;
+  /** Stream lives that left something and are in neither catalog nor log: they do not come back. */
+  dead: string[];
+  /** Temporary files. */
+  unfinished: string[];
 }
 
 interface Table {
@@ -68,44 +80,55 @@ export class Collector {
     return turn;
   }
 
-  async #run({ dryRun = false, thorough = false, signal }: CollectOptions): Promise<CollectionReport> {
+  async #run({ dryRun = false, orphansOnly = false, thorough = orphansOnly, signal }: CollectOptions): Promise<CollectionReport> {
     const report = emptyReport(dryRun);
-    const before = await this.#holds();
-    // What exists is listed before the catalog is read: data of a stream that was created meanwhile is not mistaken for a dead one's.
-    const lives = await this.#lives();
-    const unfinished = (await this.#options.temporary?.list()) ?? [];
-    const heads = await Promise.all(this.#options.shards.map(headsOf));
-    const definitions = await this.#definitions();
-    const dead = [...lives].filter(incarnation => !definitions.has(incarnation));
-    if (before.unknown > 0) report.problems.push(`${before.unknown} pins are of a newer version: nothing is deleted.`);
-    const blocked = dryRun || before.unknown > 0;
-    for (const shardHeads of heads) {
-      const shard = shardHeads.shard.shard;
-      await this.#attempt(report, `log shard ${shard}`, async () => {
-        const pinned = before.logs.get(shard) ?? null;
-        const statesOf = (incarnation: string) => this.#tables.get(incarnation)!.states;
-        const nowMs = this.#options.clock.nowMs();
-        const plan = await planShard(shardHeads, definitions, statesOf, this.#settings, nowMs, pinned);
-        if (!blocked && plan.floor > plan.from) await plan.shard.markFloor(plan.floor - 1);
-        this.#reportLog(report, plan, definitions);
-      });
-    }
-    for (const table of this.#tables.values()) await this.#expire(report, table, before, blocked);
-    await this.#attempt(report, 'catalog', () => this.#expireCatalog(report, blocked));
-    if (blocked) {
-      report.temporaries = unfinished.length;
-      await this.#preview(report, before, dead);
+    const survey = await this.#survey();
+    const { unknown } = survey.holds;
+    if (unknown > 0) report.problems.push(`${unknown} pins are of a newer version: nothing is deleted.`);
+    const mayDelete = !dryRun && unknown === 0;
+    if (!orphansOnly) await this.#giveUp(report, survey, mayDelete);
+    if (!mayDelete) {
+      await this.#preview(report, survey);
       return report;
     }
     await this.#options.clock.sleep(this.#settings.graceMs, signal);
     const holds = await this.#holds();
-    if (holds.unknown > 0) return report;
-    await this.#sweep(report, holds, dead, thorough);
-    // What was unfinished before the wait and still is, nobody will finish.
-    await this.#attempt(report, 'temporary files', async () => {
-      report.temporaries = (await this.#options.temporary?.sweep(unfinished)) ?? 0;
-    });
+    if (holds.unknown === 0) await this.#sweep(report, { ...survey, holds }, thorough);
     return report;
+  }
+
+  /** What exists is listed before the catalog is read: data of a stream that was created meanwhile is not mistaken for a dead one's. */
+  async #survey(): Promise<Survey> {
+    const holds = await this.#holds();
+    const lives = await this.#lives();
+    const unfinished = (await this.#options.temporary?.list()) ?? [];
+    const heads = await Promise.all(this.#options.shards.map(headsOf));
+    const definitions = await this.#definitions();
+    // Deleting a stream ends with its log: one that lives there is not dead, whatever happened to the catalog.
+    const logged = new Set(heads.flatMap(({ nextOffsets }) => [...nextOffsets.keys()]));
+    const dead = [...lives].filter(incarnation => !definitions.has(incarnation) && !logged.has(incarnation));
+    return { holds, heads, definitions, dead, unfinished };
+  }
+
+  /** Plans what is too old to keep and, when `mark` is true, makes the floors durable. Deletes nothing. */
+  async #giveUp(report: CollectionReport, { holds, heads, definitions }: Survey, mark: boolean): Promise<void> {
+    for (const shard of heads) {
+      await this.#attempt(report, `log shard ${shard.shard.shard}`, async () => {
+        const plan = await this.#planLog(shard, definitions, holds);
+        if (mark && plan.floor > plan.from) await plan.shard.markFloor(plan.floor - 1);
+        report.log.push(logReport(plan, definitions));
+      });
+    }
+    for (const table of this.#tables.values()) {
+      await this.#attempt(report, `table of ${table.definition.name}`, () => this.#expire(report, table, holds, mark));
+    }
+    await this.#attempt(report, 'catalog', () => this.#expireCatalog(report, mark));
+  }
+
+  #planLog(heads: ShardHeads, definitions: ReadonlyMap<string, StreamDefinition>, holds: Holds): Promise<ShardPlan> {
+    const statesOf = (incarnation: string): TableStates => this.#tables.get(incarnation)!.states;
+    const pinnedFrom = holds.logs.get(heads.shard.shard) ?? null;
+    return planShard(heads, definitions, statesOf, this.#settings, this.#options.clock.nowMs(), pinnedFrom);
   }
 
   async #holds(): Promise<Holds> {
@@ -135,57 +158,64 @@ export class Collector {
     return definitions;
   }
 
-  #reportLog(report: CollectionReport, plan: ShardPlan, definitions: ReadonlyMap<string, StreamDefinition>): void {
-    const { shard, head, from, floor, neededFromSeq, neededBy, heldBy } = plan;
-    const name = neededBy === null ? null : (definitions.get(neededBy)?.name ?? null);
-    report.log.push({ shard: shard.shard, head, floor, segments: floor - from, neededFromSeq, neededBy: name, heldBy });
-  }
-
-  async #expire(report: CollectionReport, table: Table, holds: Holds, blocked: boolean): Promise<void> {
+  async #expire(report: CollectionReport, table: Table, holds: Holds, mark: boolean): Promise<void> {
     await this.#attempt(report, `table of ${table.definition.name}`, async () => {
       const pinned = holds.states.get(table.definition.incarnation);
       const pinnedFrom = pinned === undefined ? null : Math.min(...pinned);
       const plan = await table.collection.plan(this.#options.clock.nowMs(), this.#settings.historySlack, pinnedFrom);
-      if (!blocked) await table.collection.mark(plan);
+      if (mark) await table.collection.mark(plan);
       report.states += plan.expired;
     });
   }
 
-  async #expireCatalog(report: CollectionReport, blocked: boolean): Promise<void> {
+  async #expireCatalog(report: CollectionReport, mark: boolean): Promise<void> {
     const entries = await this.#catalog!.entriesAboveFloor();
     if (entries < this.#settings.catalogEntries) return;
-    report.catalogEntries = blocked ? entries : await this.#catalog!.raiseFloor();
+    report.catalogEntries = mark ? await this.#catalog!.raiseFloor() : entries;
   }
 
   /** What a run would find to delete, besides what it would give up. */
-  async #preview(report: CollectionReport, holds: Holds, dead: readonly string[]): Promise<void> {
+  async #preview(report: CollectionReport, { holds, dead, unfinished }: Survey): Promise<void> {
     report.pins.active = holds.pins;
-    report.dropped.streams = dead.filter(incarnation => !holds.states.has(incarnation)).length;
-    const floor = Math.min(...report.log.map(log => log.floor));
+    report.temporaries = unfinished.length;
+    const { store } = this.#options;
+    for (const incarnation of dead.filter(life => !holds.states.has(life))) {
+      report.dropped.streams++;
+      report.orphans.push(`all of stream life ${incarnation}`);
+    }
+    const floor = Math.min(...report.log.map(log => log.floor), ...(await this.#floors()));
     for (const { definition, collection } of this.#tables.values()) {
       await this.#attempt(report, `table of ${definition.name}`, async () => {
         const pinned = holds.states.get(definition.incarnation) ?? [];
-        for (const object of await collection.orphans(pinned)) addDeleted(report.statistics, { objects: 1, bytes: object.size });
+        noteOrphans(report, report.statistics, await collection.orphans(pinned));
         const through = await collection.vectorsThroughSegment(pinned, floor);
-        const vectors = through === 0 ? [] : await vectorsThrough(this.#options.store, definition.incarnation, through);
-        for (const object of vectors) addDeleted(report.vectors, { objects: 1, bytes: object.size });
+        if (through > 0) noteOrphans(report, report.vectors, await vectorsThrough(store, definition.incarnation, through));
       });
     }
+    report.orphans.push(...unfinished.map(name => `temporary file ${name}`));
   }
 
-  async #sweep(report: CollectionReport, holds: Holds, dead: readonly string[], thorough: boolean): Promise<void> {
+  #floors(): Promise<number[]> {
+    return Promise.all(this.#options.shards.map(shard => shard.floor()));
+  }
+
+  async #sweep(report: CollectionReport, { holds, dead, unfinished }: Survey, thorough: boolean): Promise<void> {
     report.pins.active = holds.pins;
-    for (const shard of this.#options.shards)
-      await this.#attempt(report, `log shard ${shard.shard}`, () => sweepLog(shard, holds));
+    const { pins, shards, temporary } = this.#options;
+    for (const shard of shards) await this.#attempt(report, `log shard ${shard.shard}`, () => sweepLog(shard, holds));
     for (const table of this.#tables.values()) {
       await this.#attempt(report, `table of ${table.definition.name}`, () => this.#sweepTable(report, table, holds, thorough));
     }
-    for (const incarnation of dead) {
-      if (!holds.states.has(incarnation)) await this.#attempt(report, incarnation, () => this.#drop(report, incarnation));
+    for (const incarnation of dead.filter(life => !holds.states.has(life))) {
+      await this.#attempt(report, incarnation, () => this.#drop(report, incarnation));
     }
     await this.#attempt(report, 'catalog', () => this.#catalog!.collect());
     await this.#attempt(report, 'pins', async () => {
-      report.pins.removed = await this.#options.pins.removeExpired(this.#settings.graceMs);
+      report.pins.removed = await pins.removeExpired(this.#settings.graceMs);
+    });
+    // What was unfinished before the wait and still is, nobody will finish.
+    await this.#attempt(report, 'temporary files', async () => {
+      report.temporaries = (await temporary?.sweep(unfinished)) ?? 0;
     });
   }
 
@@ -194,8 +224,7 @@ export class Collector {
     const pinned = holds.states.get(definition.incarnation) ?? [];
     addDeleted(report.statistics, await collection.sweep(pinned, thorough));
     if (definition.embed === null) return;
-    const floors = await Promise.all(this.#options.shards.map(shard => shard.floor()));
-    const through = await collection.vectorsThroughSegment(pinned, Math.min(...floors));
+    const through = await collection.vectorsThroughSegment(pinned, Math.min(...(await this.#floors())));
     if (through > 0) addDeleted(report.vectors, await deleteVectors(this.#options.store, definition.incarnation, through));
   }
 
@@ -215,6 +244,19 @@ export class Collector {
       report.problems.push(`${part}: ${code}: ${message}`);
       if (!isTailwaterError(error, 'TW_STORAGE_UNAVAILABLE')) this.#logger.warn({ part, code, reason: message }, 'Not collected');
     }
+  }
+}
+
+function logReport(plan: ShardPlan, definitions: ReadonlyMap<string, StreamDefinition>): LogCollectionReport {
+  const { shard, head, from, floor, neededFromSeq, neededBy, heldBy } = plan;
+  const name = neededBy === null ? null : (definitions.get(neededBy)?.name ?? null);
+  return { shard: shard.shard, head, floor, segments: floor - from, neededFromSeq, neededBy: name, heldBy };
+}
+
+function noteOrphans(report: CollectionReport, sum: Deleted, objects: readonly ListedObject[]): void {
+  for (const { key, size } of objects) {
+    addDeleted(sum, { objects: 1, bytes: size });
+    report.orphans.push(key);
   }
 }
 

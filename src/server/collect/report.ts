@@ -31,6 +31,8 @@ export interface CollectionReport {
   pins: { active: number; removed: number };
   /** Temporary files of writers that died. */
   temporaries: number;
+  /** With `dryRun`: the objects that nothing names, and what else would be deleted without being given up first. */
+  orphans: string[];
   /** What could not be done this time, one line each; the next run tries again. */
   problems: string[];
 }
@@ -47,6 +49,7 @@ export function emptyReport(dryRun: boolean): CollectionReport {
     catalogEntries: 0,
     pins: { active: 0, removed: 0 },
     temporaries: 0,
+    orphans: [],
     problems: [],
   };
 }

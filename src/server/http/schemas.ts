@@ -123,7 +123,14 @@ export const QueryBody = Type.Object(
 
 export const CompactBody = Type.Union([Type.Object({ full: Type.Optional(Type.Boolean()) }, strict), Type.Null()]);
 export const CollectBody = Type.Union([
-  Type.Object({ dryRun: Type.Optional(Type.Boolean()), thorough: Type.Optional(Type.Boolean()) }, strict),
+  Type.Object(
+    {
+      dryRun: Type.Optional(Type.Boolean()),
+      thorough: Type.Optional(Type.Boolean()),
+      orphansOnly: Type.Optional(Type.Boolean()),
+    },
+    strict,
+  ),
   Type.Null(),
 ]);
 export const SourcesBody = Type.Object({ sources: Type.Array(Type.String(), { maxItems: 10_000 }) }, strict);

@@ -66,6 +66,11 @@ export function decodeCatalogEntry(seq: number, bytes: Uint8Array): CatalogEntry
   return parseVersioned<CatalogEntry>(bytes, `Catalog entry ${seq}`);
 }
 
+/** Throws TW_DATA_DAMAGED or TW_FORMAT_TOO_NEW for what is no entry of the catalog. */
+export function checkCatalogEntry(seq: number, bytes: Uint8Array): void {
+  decodeCatalogEntry(seq, bytes);
+}
+
 function applyChange(state: CatalogState, change: CatalogChange): void {
   if (change.kind === 'created') {
     state.byName.set(change.stream.definition.name, change.stream);

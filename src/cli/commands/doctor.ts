@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import { TailwaterError } from '../../base/index.ts';
+import type { CollectionReport } from '../../server/index.ts';
+import { collectionLines } from '../collection-lines.ts';
+import { addCommonOptions, addExamples } from '../common.ts';
+import { requireFolder, withTailwater } from '../connect.ts';
+import type { CliContext, CommonOptions } from '../context.ts';
+import { checkFolder, type DoctorReport } from '../doctor/check-folder.ts';
+import { bytesText, printJson, printLine } from '../output.ts';
+import { statusLine } from '../status-line.ts';
+
+interface DoctorOptions extends CommonOptions {
+  repair?: boolean;
+}
+
+const MAX_ORPHANS_SHOWN = 10;
+
+export function addDoctorCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('doctor')
+    .description('verify a data folder: every checksum, every journal, every row of every table against its log; changes nothing')
+    .option('--repair', 'delete orphans, when nothing else is wrong')
+    .action((options: DoctorOptions) => doctor(options, context));
+  addCommonOptions(command, context, { server: false });
+  addExamples(command, ['doctor', 'doctor --repair', 'doctor --data ./shop --json']);
+}
+
+/** What is wrong is the command's failure, after everything has been shown. */
+async function doctor(options: DoctorOptions, context: CliContext): Promise<void> {
+  requireFolder(options.data);
+  const status = statusLine(context, options.json === true);
+  let report: DoctorReport;
+  try {
+    report = await checkFolder(options.data, text => status.show(text));
+  } finally {
+    status.end();
+  }
+  const repaired = options.repair === true && report.findings.length === 0 ? await repair(options) : null;
+  if (options.json === true) printJson(context, { ...report, repaired });
+  else printReport(report, repaired, context);
+  if (report.findings.length === 0) return;
+  throw new TailwaterError('TW_DATA_DAMAGED', {
+    detail: `${report.findings.length} things are wrong in ${options.data}; the first: ${report.findings[0].part}.`,
+  });
+}
+
+async function repair(options: DoctorOptions): Promise<CollectionReport | null> {
+  let report: CollectionReport | null = null;
+  await withTailwater(options, { create: false }, async ({ api }) => {
+    report = await api.collect({ orphansOnly: true });
+  });
+  return report;
+}
+
+function printReport(report: DoctorReport, repaired: CollectionReport | null, context: CliContext): void {
+  const { folder, formatVersion, server, log, objects, streams, findings } = report;
+  printLine(
+    context,
+    `Data folder ${folder}, format ${formatVersion ?? 'unknown'}${server === null ? '' : `, served at ${server.url}`}`,
+  );
+  printLine(context, `Log: segments ${log.floor} to ${log.head}, ${log.records} records, ${bytesText(log.bytes)}`);
+  for (const { name, bytes } of log.torn)
+    printLine(context, `  torn end, kept: ${name}, ${bytesText(bytes)}; nothing acknowledged is in it`);
+  printLine(context, `Objects: ${objects.count}, ${bytesText(objects.bytes)}`);
+  for (const { name, states, rows, changes } of streams) {
+    const table =
+      states.newest === 0 ? 'no table' : `states ${states.floor} to ${states.newest}, ${rows} rows, ${changes} superseded`;
+    printLine(context, `Stream ${name}: ${table}`);
+  }
+  for (const { part, code, detail, assume, todo } of findings) {
+    printLine(context, `\nWRONG  ${part}: ${code}: ${detail}`);
+    printLine(context, `  safe to assume: ${assume}`);
+    printLine(context, `  to do: ${todo}`);
+  }
+  printOrphans(report, repaired, context);
+  if (findings.length === 0) printLine(context, 'Everything is as it should be.');
+}
+
+function printOrphans({ orphans, findings }: DoctorReport, repaired: CollectionReport | null, context: CliContext): void {
+  if (orphans.length > 0) {
+    printLine(context, `\nOrphans: ${orphans.length}; nothing names them, and they do no harm.`);
+    for (const orphan of orphans.slice(0, MAX_ORPHANS_SHOWN)) printLine(context, `  ${orphan}`);
+    if (orphans.length > MAX_ORPHANS_SHOWN) printLine(context, `  and ${orphans.length - MAX_ORPHANS_SHOWN} more`);
+    if (findings.length > 0) printLine(context, '  Nothing is deleted while something is wrong.');
+    else if (repaired === null) printLine(context, '  --repair deletes them; a thorough collection does so as well.');
+  }
+  if (repaired !== null) for (const line of collectionLines(repaired)) printLine(context, line);
+}
