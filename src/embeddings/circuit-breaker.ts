@@ -26,7 +26,8 @@ export class CircuitBreaker {
   admit(): void {
     if (!this.isOpen) return;
     const leftMs = this.#openUntilMs - this.#clock.nowMs();
-    if (leftMs <= 0 && !this.#probing) {
+    // More than the whole rest is left only when the clock was set back.
+    if ((leftMs <= 0 || leftMs > this.#openMs) && !this.#probing) {
       this.#probing = true;
       return;
     }

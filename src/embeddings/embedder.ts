@@ -65,14 +65,40 @@ export class Embedder {
     }
     this.#counts.texts += texts.length;
     this.#counts.cacheHits += texts.length - missing.size - shared.size;
-    for (const [key, vector] of this.#request([...missing], signal)) shared.set(key, vector);
     const found = new Map<string, Float32Array>();
-    for (const [key, vector] of shared) found.set(key, await vector);
+    const own = this.#request([...missing], signal);
+    const givenUp = await this.#borrow(shared, found, signal);
+    const textOf = new Map(keys.map((key, index) => [key, texts[index]]));
+    own.push(
+      ...this.#request(
+        givenUp.map(key => [key, textOf.get(key)!]),
+        signal,
+      ),
+    );
+    for (const [key, vector] of own) found.set(key, await vector);
     for (const [index, key] of keys.entries()) {
       const vector = found.get(key);
       if (vector) vectors.set(vector, index * dimensions);
     }
     return vectors;
+  }
+
+  /** Takes what others asked for. Returns the texts whose request was given up by whoever had made it, not by the caller. */
+  async #borrow(
+    shared: ReadonlyMap<string, Promise<Float32Array>>,
+    found: Map<string, Float32Array>,
+    signal?: AbortSignal,
+  ): Promise<string[]> {
+    const givenUp: string[] = [];
+    for (const [key, vector] of shared) {
+      try {
+        found.set(key, await vector);
+      } catch (error) {
+        if (signal?.aborted || isTailwaterError(error)) throw error;
+        givenUp.push(key);
+      }
+    }
+    return givenUp;
   }
 
   stats(): Record<string, number> {

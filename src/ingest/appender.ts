@@ -135,7 +135,9 @@ export class Appender {
   }
 
   async #internal(name: string, settings: StreamSettings): Promise<StreamDefinition> {
-    return this.#catalog.get(name) ?? (await this.#catalog.create(name, settings, { internal: true })).definition;
+    const known = this.#catalog.get(name);
+    if (known !== undefined && this.#catalog.isSettled(known)) return known;
+    return (await this.#catalog.create(name, settings, { internal: true })).definition;
   }
 
   #slab(values: JsonValue[], key: string | null): RecordSlab {

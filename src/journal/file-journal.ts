@@ -132,11 +132,15 @@ export class FileJournal implements Journal {
     return this.#housekeeping.run(async () => {
       this.#requireOpen();
       const garbage = this.#files.below(this.#floor);
-      for (const firstSeq of garbage) {
-        this.#files.forget(firstSeq);
-        await this.#fs.unlink(`${this.#folder}/${logFileName(firstSeq)}`);
+      try {
+        for (const firstSeq of garbage) {
+          this.#files.forget(firstSeq);
+          await this.#fs.unlink(`${this.#folder}/${logFileName(firstSeq)}`);
+        }
+        if (garbage.length > 0) await this.#fs.syncFolder(this.#folder);
+      } catch (error) {
+        throw storageError(error, 'Cannot delete a journal file');
       }
-      if (garbage.length > 0) await this.#fs.syncFolder(this.#folder);
     });
   }
 

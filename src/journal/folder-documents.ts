@@ -52,7 +52,15 @@ export class FolderDocuments {
     const present = await this.#checkpointSeqs();
     if (present.some(seq => seq >= checkpoint.seq)) return;
     await this.#write(CHECKPOINT_PREFIX + seqName(checkpoint.seq), checkpoint.bytes, random);
-    for (const seq of present) await this.#fs.unlink(this.#path(CHECKPOINT_PREFIX + seqName(seq)));
+    for (const seq of present) await this.#remove(CHECKPOINT_PREFIX + seqName(seq));
+  }
+
+  async #remove(name: string): Promise<void> {
+    try {
+      await this.#fs.unlink(this.#path(name));
+    } catch (error) {
+      throw storageError(error, `Cannot remove ${name}`);
+    }
   }
 
   async #checkpointSeqs(): Promise<number[]> {

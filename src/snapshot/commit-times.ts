@@ -1,6 +1,6 @@
 /**
  * Commit times of segments, for finding the segment that a time names. Commit times rise with the segment number
- * (max(previous + 1 ms, now)). Bounded: the oldest half is dropped at `maxEntries`; older times are answered by reading the log.
+ * (max(previous + 1 ms, now)). Consecutive: after a gap it begins anew. Bounded: the oldest half is dropped at `maxEntries`; older times are answered by reading the log.
  */
 export class CommitTimes {
   readonly #maxEntries: number;
@@ -12,8 +12,9 @@ export class CommitTimes {
   }
 
   add(segment: number, timeMs: number): void {
+    if (segment < this.#first + this.#times.length) return;
+    if (segment > this.#first + this.#times.length) this.#times = [];
     if (this.#times.length === 0) this.#first = segment;
-    if (segment !== this.#first + this.#times.length) return;
     this.#times.push(timeMs);
     if (this.#times.length > this.#maxEntries) {
       const dropped = this.#times.length >> 1;

@@ -26,6 +26,8 @@ export class LiveStreams {
   readonly #stop: (() => void)[] = [];
   readonly #listeners = new Set<(stream: LiveStream) => void>();
   readonly commitTimes = new CommitTimes();
+  #closed = false;
+  #fellBehind = false;
 
   private constructor(options: LiveStreamsOptions) {
     this.#options = options;
@@ -35,6 +37,11 @@ export class LiveStreams {
     const streams = new LiveStreams(options);
     await streams.#replay();
     streams.#stop.push(options.shard.onSegment(segment => streams.#apply(segment)));
+    streams.#stop.push(
+      options.shard.onReloaded(() => {
+        streams.#fellBehind = true;
+      }),
+    );
     return streams;
   }
 
@@ -46,8 +53,13 @@ export class LiveStreams {
     return this.#options.shardNumber;
   }
 
-  /** Throws TW_STREAM_NOT_FOUND. */
+  /**
+   * Throws TW_STREAM_NOT_FOUND, TW_CLOSED once segments are not applied any more, and TW_NOT_READY when this node fell behind the log's
+   * floor: segments never reached its tails, and an answer would be older than it says.
+   */
   require(definition: StreamDefinition): LiveStream {
+    if (this.#closed) throw new TailwaterError('TW_CLOSED');
+    if (this.#fellBehind) throw fellBehind();
     const stream = this.#streams.get(definition.incarnation);
     if (!stream) throw new TailwaterError('TW_STREAM_NOT_FOUND', { detail: `Stream "${definition.name}" was deleted.` });
     return stream;
@@ -63,6 +75,8 @@ export class LiveStreams {
 
   async #replay(): Promise<void> {
     const { catalog, shard, log } = this.#options;
+    // A stream that was created while this node opened may be in the applied log already, and in the catalog only since it was read.
+    while (shard.incarnations().some(incarnation => catalog.byIncarnation(incarnation) === undefined)) await catalog.refresh();
     await Promise.all(catalog.list().map(definition => this.#add(definition)));
     let from = shard.seq + 1;
     for (const stream of this.#streams.values()) {
@@ -120,7 +134,13 @@ export class LiveStreams {
   }
 
   close(): void {
+    this.#closed = true;
     for (const stop of this.#stop) stop();
     for (const stream of this.#streams.values()) stream.close();
   }
+}
+
+function fellBehind(): TailwaterError {
+  const problem = 'This node stood still while others let go of the log it had not read. It has to be opened anew.';
+  return new TailwaterError('TW_NOT_READY', { detail: problem, data: { problems: [problem] } });
 }

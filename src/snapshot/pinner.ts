@@ -1,4 +1,4 @@
-import { type Clock, TailwaterError } from '../base/index.ts';
+import { type Clock, isTailwaterError, TailwaterError } from '../base/index.ts';
 import type { LogReader, Position, StreamDefinition } from '../streams/index.ts';
 import { type Demand, parseConsistency } from './consistency.ts';
 import type { LiveStream } from './live-stream.ts';
@@ -6,6 +6,8 @@ import type { LiveStreams } from './live-streams.ts';
 import type { PastCuts } from './past-cuts.ts';
 import type { Pinned } from './pinned.ts';
 import type { Consistency } from './snapshot-types.ts';
+
+type PinnedCut = Pick<Pinned, 'table' | 'resident' | 'shadowed' | 'tail'>;
 
 const POLL_MS = 5;
 export const DEFAULT_DEADLINE_MS = 10_000;
@@ -39,7 +41,7 @@ export class Pinner {
         await this.#refresh();
         return this.#pinNow(definition);
       case 'max-staleness':
-        if (this.#options.clock.nowMs() - this.#refreshedAtMs > demand.maxStalenessMs) await this.#refresh();
+        if (!this.#refreshedWithin(demand.maxStalenessMs)) await this.#refresh();
         return this.#pinNow(definition);
       case 'at-least':
         await this.#reach(this.#segmentOf(demand.position), deadlineAtMs);
@@ -53,6 +55,12 @@ export class Pinner {
         await this.#refresh();
         return this.#pinAt(definition, await this.#segmentAt(demand.timeMs));
     }
+  }
+
+  /** A clock that was set back does not tell how long ago it was. */
+  #refreshedWithin(ms: number): boolean {
+    const agoMs = this.#options.clock.nowMs() - this.#refreshedAtMs;
+    return agoMs >= 0 && agoMs <= ms;
   }
 
   async #refresh(): Promise<void> {
@@ -89,23 +97,35 @@ export class Pinner {
   /** Synchronous, so that table and tail are of one instant. */
   #pinNow(definition: StreamDefinition): Pinned {
     const { streams } = this.#options;
+    const { seq, commitTimeMs } = streams.shard;
     const stream = streams.require(definition);
-    return {
-      definition,
-      shard: streams.shardNumber,
-      ...nowAt(stream, streams.shard.seq),
-      throughSegment: streams.shard.seq,
-      throughTimeMs: streams.shard.commitTimeMs,
-    };
+    const base = { definition, shard: streams.shardNumber, ...nowAt(stream, seq) };
+    const { table } = base;
+    // Another node may have compacted segments that this one has not applied yet.
+    if (table !== null && table.state.logSeq > seq) {
+      return { ...base, throughSegment: table.state.logSeq, throughTimeMs: table.state.logTimeMs };
+    }
+    return { ...base, throughSegment: seq, throughTimeMs: commitTimeMs };
   }
 
   async #pinAt(definition: StreamDefinition, segment: number): Promise<Pinned> {
-    const { streams, past } = this.#options;
+    const { streams } = this.#options;
+    const knownTimeMs = await this.#timeOf(segment);
     const stream = streams.require(definition);
     const base = { definition, shard: streams.shardNumber, throughSegment: segment };
-    const knownTimeMs = await this.#timeOf(segment);
-    const cut = stream.logSeq <= segment ? nowAt(stream, segment) : { ...(await past.at(stream, segment)), resident: null };
+    const live = stream.logSeq > segment ? null : nowAt(stream, segment);
+    const cut = live === null || live.tail.missingVectors() > 0 ? await this.#rebuilt(stream, segment, live) : live;
     return { ...base, throughTimeMs: knownTimeMs ?? cut.table?.state.logTimeMs ?? 0, ...cut };
+  }
+
+  /** A row that is superseded by now may never have got a vector: a rebuilt cut has it, where the log still goes back so far. */
+  async #rebuilt(stream: LiveStream, segment: number, otherwise: PinnedCut | null): Promise<PinnedCut> {
+    try {
+      return { ...(await this.#options.past.at(stream, segment)), resident: null };
+    } catch (error) {
+      if (otherwise !== null && isTailwaterError(error, 'TW_HISTORY_EXPIRED')) return otherwise;
+      throw error;
+    }
   }
 
   /** Null when the segment is no longer kept. */
@@ -151,7 +171,7 @@ function timeExpired(timeMs: number): TailwaterError {
 }
 
 /** Synchronous, so that table and tail are of one instant. */
-function nowAt(stream: LiveStream, segment: number): Pick<Pinned, 'table' | 'resident' | 'shadowed' | 'tail'> {
+function nowAt(stream: LiveStream, segment: number): PinnedCut {
   const { view: table, resident, shadowed } = stream;
   return { table, resident, shadowed, tail: stream.tail.snapshot(stream.logSeq, segment) };
 }

@@ -101,7 +101,10 @@ export class RemotePump {
     const { dimensions } = this.#definition.embed!;
     const segments = [...Map.groupBy(batch.seqs.keys(), index => segmentOf(batch.seqs[index]))];
     const persisted = await Promise.all(segments.map(([segment]) => store.read(segment)));
-    const missing = segments.filter((_, index) => persisted[index] === null).flatMap(([, indices]) => indices);
+    // Whoever persisted a segment may have left out a row that was superseded for them already: it is not waited for.
+    const missing = segments.flatMap(([, indices], at) =>
+      indices.filter(index => persisted[at]?.vectorOf(batch.seqs[index] % MAX_SEGMENT_RECORDS) === undefined),
+    );
     const embedder = this.#embedders.of(this.#definition.embed!);
     const computed = await embedder.embed(
       missing.map(index => batch.texts[index]),

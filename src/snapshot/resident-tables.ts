@@ -194,7 +194,6 @@ export class ResidentTables {
     this.#counts.loads++;
     const rest = this.#pace();
     const all = await collect(view, null, rest);
-    all.sort((a, b) => a.row.seq - b.row.seq);
     const rows = await ResidentRows.empty().next([], all, rest);
     if (rows?.rowCount === view.state.rowCount) return rows;
     throw new TailwaterError('TW_DATA_DAMAGED', {
@@ -229,13 +228,14 @@ export class ResidentTables {
   }
 }
 
+/** In log order: a scan has none. */
 async function collect(view: TableView, where: string | null, rest: Rest): Promise<IndexableRow[]> {
   const rows: IndexableRow[] = [];
   for await (const batch of view.version.scanIndexable({ where, batchRows: BATCH_ROWS })) {
     rows.push(...batch);
     await rest();
   }
-  return rows;
+  return rows.sort((a, b) => a.row.seq - b.row.seq);
 }
 
 function searchable(definition: StreamDefinition): boolean {

@@ -58,8 +58,11 @@ export class TailEmbeddings {
       if (ordinals.length === 0) return;
       const rows = texts.map((text, index) => ({ text, seq: seqs[index] }));
       const { vectors, hasVector } = await this.#options.embedders.vectorsFor(definition, rows);
+      const { dimensions } = definition.embed;
+      for (const [index, ordinal] of ordinals.entries()) {
+        if (hasVector[index] !== 0) tail.setVectors([ordinal], vectors.subarray(index * dimensions, (index + 1) * dimensions));
+      }
       if (hasVector.includes(0)) return;
-      tail.setVectors(ordinals, vectors);
     }
   }
 

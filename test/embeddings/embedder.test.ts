@@ -67,6 +67,18 @@ describe('Embedder', () => {
     expect([...(await answer)]).toEqual([1, 1]);
   });
 
+  test('asks again for what a caller wants whose neighbour gave up the request that they shared', async () => {
+    const { clock, provider, embedder } = setUp();
+    provider.failures = [failed()];
+    const impatient = new AbortController();
+    const first = embedder.embed(['x'], impatient.signal);
+    const second = embedder.embed(['x']);
+    await clock.advance(0);
+    impatient.abort();
+    await expect(first).rejects.toThrow();
+    expect([...(await clock.run(second))]).toEqual([1, 1]);
+  });
+
   test('does not repeat a request that can only be refused again', async () => {
     const { provider, embedder } = setUp();
     provider.failures = [failed({ data: { status: 401 } })];
@@ -87,6 +99,23 @@ describe('Embedder', () => {
     await clock.advance(1000);
     expect([...(await embedder.embed(['e']))]).toEqual([1, 1]);
     expect(embedder.stats().breakerOpen).toBe(0);
+  });
+
+  test('leaves a service alone for no longer when the clock is set back', async () => {
+    const clock = new VirtualClock();
+    let setBackMs = 0;
+    const jumping = {
+      nowMs: () => clock.nowMs() - setBackMs,
+      sleep: clock.sleep.bind(clock),
+      turn: clock.turn.bind(clock),
+      after: clock.after.bind(clock),
+    };
+    const { provider, embedder } = setUp({ clock: jumping, breakerFailures: 1, breakerOpenMs: 1000, maxAttempts: 1 });
+    provider.failures = [failed()];
+    await expect(embedder.embed(['a'])).rejects.toThrow();
+    setBackMs = 3_600_000;
+    await clock.advance(1000);
+    expect([...(await embedder.embed(['b']))]).toEqual([1, 1]);
   });
 
   test('has a bound on requests at once, and on what it remembers', async () => {

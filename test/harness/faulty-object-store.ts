@@ -13,12 +13,22 @@ export interface Faults {
   repeated: number;
   /** A call that certainly had no effect and throws TW_STORAGE_UNAVAILABLE. */
   error: number;
-  /** Each call waits up to so long before it takes effect, and again before it answers. */
+  /** Share of calls that wait up to `maxDelayMs` before they take effect, and of those that wait so before they answer. */
+  delayed: number;
   maxDelayMs: number;
   lateMs: number;
 }
 
-export const NO_FAULTS: Faults = { lostRequest: 0, lostReply: 0, late: 0, repeated: 0, error: 0, maxDelayMs: 0, lateMs: 0 };
+export const NO_FAULTS: Faults = {
+  lostRequest: 0,
+  lostReply: 0,
+  late: 0,
+  repeated: 0,
+  error: 0,
+  delayed: 1,
+  maxDelayMs: 0,
+  lateMs: 0,
+};
 
 /** Decorates a store with seeded faults; what is asked of it under the same seed and clock happens the same way each time. */
 export class FaultyObjectStore implements ObjectStore {
@@ -75,7 +85,9 @@ export class FaultyObjectStore implements ObjectStore {
   }
 
   async #delay(): Promise<void> {
-    if (this.faults.maxDelayMs > 0) await this.#clock.sleep(this.#random.float() * this.faults.maxDelayMs);
+    const { delayed, maxDelayMs } = this.faults;
+    if (maxDelayMs === 0 || (delayed < 1 && !this.#happens(delayed))) return;
+    await this.#clock.sleep(this.#random.float() * maxDelayMs);
   }
 
   #maybeFail(key: string): void {

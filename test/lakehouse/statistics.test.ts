@@ -97,7 +97,7 @@ describe('table statistics', () => {
 
   test('a missing object is reported by name', async () => {
     const missing = await TableStatistics.load(new MemoryObjectStore(), ['tables/x/statistics/y']).catch(error => error);
-    expect(isTailwaterError(missing, 'TW_DATA_DAMAGED')).toBe(true);
+    expect(isTailwaterError(missing, 'TW_HISTORY_EXPIRED')).toBe(true);
     expect(missing.message).toContain('tables/x/statistics/y');
   });
 

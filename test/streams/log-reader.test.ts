@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { TailwaterError } from '../../src/base/index.ts';
 import { LogReader } from '../../src/streams/index.ts';
 import { appendOf, creating, linesOf, memoryJournal, openShard } from './log-support.ts';
 
@@ -32,6 +33,25 @@ describe('a reader of the log', () => {
     const reader = new LogReader(journal);
     await expect(seqsOf(reader, 2, 6)).rejects.toMatchObject({ code: 'TW_HISTORY_EXPIRED', data: { floor: 4 } });
     await expect(seqsOf(reader, 4, 9)).rejects.toMatchObject({ code: 'TW_NOT_YET_VISIBLE', data: { seq: 7 } });
+  });
+
+  test('reports a read-ahead that fails in its turn, and leaves no rejection behind when it fails earlier', async () => {
+    const { journal } = await written(9);
+    const slow = Promise.withResolvers<void>();
+    journal.read = async (seq): Promise<Uint8Array | null> => {
+      if (seq > 3) throw new TailwaterError('TW_STORAGE_UNAVAILABLE');
+      await slow.promise;
+      return original(seq);
+    };
+    const original = Object.getPrototypeOf(journal).read.bind(journal);
+    const seen: number[] = [];
+    const reading = (async () => {
+      for await (const segment of new LogReader(journal).range(3, 6)) seen.push(segment.seq);
+    })();
+    await new Promise(resolve => setImmediate(resolve));
+    slow.resolve();
+    await expect(reading).rejects.toMatchObject({ code: 'TW_STORAGE_UNAVAILABLE' });
+    expect(seen).toEqual([3]);
   });
 
   test('keeps what was read lately, within its bound', async () => {

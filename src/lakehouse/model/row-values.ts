@@ -15,11 +15,13 @@ export function rowsWhere(schema: TableSchema, rows: readonly StoredRow[], where
   });
 }
 
+/** Rows are shared by versions and never change; the columns they have depend on the schema. */
+const encodedRows = new WeakMap<StoredRow, { schema: string; table: ArrowTable }>();
+
 /** What LanceDB would hold in the columns of a row. User columns are made as they are for LanceDB, when first asked for. */
 class RowValues {
   readonly #schema: TableSchema;
   readonly #stored: StoredRow;
-  #encoded: ArrowTable | null = null;
 
   constructor(schema: TableSchema, stored: StoredRow) {
     this.#schema = schema;
@@ -42,8 +44,16 @@ class RowValues {
       case '_embedding':
         return vector;
       default:
-        this.#encoded ??= encodeRows({ ...this.#schema, dimensions: null, text: false }, { rows: [row] }, 0, 1);
-        return this.#encoded.getChild(column)?.get(0) ?? null;
+        return this.#encoded().getChild(column)?.get(0) ?? null;
     }
+  }
+
+  #encoded(): ArrowTable {
+    const schema = JSON.stringify(this.#schema.columns);
+    const known = encodedRows.get(this.#stored);
+    if (known?.schema === schema) return known.table;
+    const table = encodeRows({ ...this.#schema, dimensions: null, text: false }, { rows: [this.#stored.row] }, 0, 1);
+    encodedRows.set(this.#stored, { schema, table });
+    return table;
   }
 }

@@ -70,7 +70,7 @@ export class TableStatistics {
 async function readLayer(store: ObjectStore, key: string): Promise<StatisticsLayer> {
   const stored = await store.get(key);
   if (stored === null) {
-    throw new TailwaterError('TW_DATA_DAMAGED', { detail: `The table statistics object ${key} is missing.`, data: { key } });
+    throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: `The table statistics object ${key} is no longer kept.` });
   }
   return namingDamage(key, () => decodeLayer(stored.bytes));
 }

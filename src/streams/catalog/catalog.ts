@@ -78,6 +78,11 @@ export class Catalog {
     return this.#replica.state.byName.get(name)?.definition;
   }
 
+  /** Whether the log is known to have followed the catalog: only then can the stream be written to. Else `create` sees to it. */
+  isSettled({ incarnation }: StreamDefinition): boolean {
+    return !this.#unsettled.has(incarnation);
+  }
+
   /** TW_STREAM_NOT_FOUND. */
   require(name: string): StreamDefinition {
     const definition = this.get(name);

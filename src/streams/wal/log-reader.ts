@@ -62,7 +62,7 @@ export class LogReader {
     try {
       for (let seq = fromSeq; seq <= throughSeq; seq++) {
         const depth = Math.max(1, Math.min(READ_AHEAD_SEGMENTS, Math.floor(READ_AHEAD_BYTES / Math.max(meanBytes, 1))));
-        while (next <= throughSeq && ahead.length < depth) ahead.push(this.read(next++));
+        while (next <= throughSeq && ahead.length < depth) ahead.push(this.#readAhead(next++));
         const segment = await ahead.shift()!;
         if (segment === null) throw await this.#missing(seq);
         meanBytes = (meanBytes + segment.byteLength) / 2;
@@ -76,6 +76,13 @@ export class LogReader {
 
   stats(): Record<string, number> {
     return { cachedSegments: this.#cache.size, cachedBytes: this.#cacheBytes, hits: this.#hits, misses: this.#misses };
+  }
+
+  /** A read that fails before its turn is an error of its turn, not a rejection that nobody handles. */
+  #readAhead(seq: number): Promise<Segment | null> {
+    const segment = this.read(seq);
+    segment.catch(() => {});
+    return segment;
   }
 
   async #missing(seq: number): Promise<TailwaterError> {

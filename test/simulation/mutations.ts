@@ -1,0 +1,198 @@
+import type { Mutation } from '../harness/mutations/mutation.ts';
+
+/** Bugs that the simulation must find: each a promise that a plausible change breaks. */
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'an append is acknowledged although its outcome is unknown',
+    file: 'src/journal/replica.ts',
+    find: "if (outcome.kind === 'ok') {",
+    replace: "if (outcome.kind === 'ok' || outcome.kind === 'unknown') {",
+  },
+  {
+    name: 'the log of a folder is acknowledged before it is synced',
+    file: 'src/journal/active-file.ts',
+    find: 'await this.#file.datasync();\n    this.index.push(length);',
+    replace: 'this.index.push(length);',
+  },
+  {
+    name: 'whoever has the number is taken for oneself (no nonce check)',
+    file: 'src/journal/replica.ts',
+    find: 'const own = equalBytes(bytes, entry.bytes);',
+    replace: 'const own = true;',
+  },
+  {
+    name: 'a retry of an unknown create sends new bytes',
+    file: 'src/journal/replica.ts',
+    find: "if (verdict !== 'absent') return verdict === 'mine';",
+    replace: "return verdict === 'mine';",
+  },
+  {
+    name: 'a create that lost the race counts as won',
+    file: 'src/journal/object-journal.ts',
+    find: "if (outcome.kind !== 'ok') return { kind: 'exists' };",
+    replace: "if (outcome.kind !== 'ok') return { kind: 'ok' };",
+  },
+  {
+    name: 'entries are deleted before the floor is durable',
+    file: 'src/journal/object-journal.ts',
+    find: 'await this.#requireCheckpoint(to);',
+    replace:
+      'await this.#requireCheckpoint(to); await this.#store.delete(Array.from({ length: to - 1 }, (_, at) => this.#entries + seqName(at + 1)));',
+  },
+  {
+    name: 'the floor is not read again after a create',
+    file: 'src/journal/object-journal.ts',
+    find: 'const floor = await this.floor();\n      return seq < floor',
+    replace: 'const floor = 1;\n      return seq < floor',
+  },
+  {
+    name: 'not found is taken for the head',
+    file: 'src/journal/replica.ts',
+    find: 'if (bytes === null && (await this.#journal.floor()) <= next) return;',
+    replace: 'if (bytes === null) return;',
+  },
+  {
+    name: 'idempotency keys of the log are not looked up',
+    file: 'src/streams/wal/admission.ts',
+    find: 'const kept = this.#state.idempotency.get(key);',
+    replace: 'const kept = undefined;',
+  },
+  {
+    name: 'the log lets go of segments that a table lacks',
+    file: 'src/streams/wal/log-floor.ts',
+    find: 'if (!stream.behind || stream.logSeq >= neededFromSeq - 1) continue;',
+    replace: 'continue;',
+  },
+  {
+    name: 'a version of a kept table state is pruned',
+    file: 'src/lakehouse/collect/plan-table.ts',
+    find: 'const needed = [...pinned, ...kept];',
+    replace: 'const needed = kept.slice(-1);',
+  },
+  {
+    name: 'tail and table are not swapped in one step',
+    file: 'src/snapshot/live-stream.ts',
+    find: 'this.#view = view;',
+    replace: 'this.tail.trim(state.logSeq); void Promise.resolve().then(() => {}).then(() => { this.#view = view; }); return;',
+  },
+  {
+    name: 'the cut between table and tail is off by one',
+    file: 'src/snapshot/pinner.ts',
+    find: 'tail: stream.tail.snapshot(logSeq, seq)',
+    replace: 'tail: stream.tail.snapshot(logSeq + 1, seq)',
+  },
+  {
+    name: 'a page ends one offset before the watermark',
+    file: 'src/snapshot/stream-reader.ts',
+    find: 'if (first <= watermark) {',
+    replace: 'if (first < watermark) {',
+  },
+  {
+    name: 'what was staged is not verified (C2)',
+    file: 'src/lakehouse/compact/outcome.ts',
+    find: 'if (expected[name] === found[name]) continue;',
+    replace: 'continue;',
+  },
+  {
+    name: 'a lost commit of a table state counts as won (C4)',
+    file: 'src/lakehouse/states/table-states.ts',
+    find: 'found.attemptId === next.attemptId &&',
+    replace: '',
+  },
+  {
+    name: 'a superseded row stays in the table beside its successor',
+    file: 'src/lakehouse/compact/plan.ts',
+    find: 'folded.keys.filter(({ key }) => statistics.mayHaveKey(key))',
+    replace: 'folded.keys.slice(1).filter(({ key }) => statistics.mayHaveKey(key))',
+  },
+  {
+    name: 'a deletion does not take its row out of the table',
+    file: 'src/lakehouse/compact/fold.ts',
+    find: 'else keys.push(',
+    replace: 'else if (record.value !== null) keys.push(',
+  },
+  {
+    name: 'statistics keep rows that left the table',
+    file: 'src/lakehouse/compact/execute.ts',
+    find: 'if (text !== null) statistics.addText(analyze(text), -1);',
+    replace: '',
+  },
+  {
+    name: 'a deleted key is looked up in the table',
+    file: 'src/snapshot/row-lookup.ts',
+    find: 'if (fresh !== null) return fresh.deleted ? null : {',
+    replace: 'if (fresh !== null && !fresh.deleted) return {',
+  },
+  {
+    name: 'shadowing is forgotten in the filter leg',
+    file: 'src/retrieval/newest-leg.ts',
+    find: 'newest.push(...batch.filter(row => isWinner(pinned, plan, row)));',
+    replace: 'newest.push(...batch);',
+  },
+  {
+    name: 'shadowing is forgotten in text and vector legs',
+    file: 'src/retrieval/table-legs.ts',
+    find: 'const kept = candidates.filter(row => isWinner(pinned, plan, row));',
+    replace: 'const kept = candidates;',
+  },
+  {
+    name: 'statistics of the table are not reduced by shadowed rows',
+    file: 'src/retrieval/corpus.ts',
+    find: 'table.statistics.documents - hidden.documents + fresh.documents',
+    replace: 'table.statistics.documents + fresh.documents',
+  },
+  {
+    name: 'missing embeddings are not reported',
+    file: 'src/retrieval/search.ts',
+    find: 'if (fresh + stored > 0) {',
+    replace: 'if (fresh + stored < 0) {',
+  },
+  {
+    name: 'a query that could not be embedded is not reported',
+    file: 'src/retrieval/search.ts',
+    find: "skipped.push({ leg: 'vector', reason: `The query could not be embedded",
+    replace: "void ({ leg: 'vector', reason: `The query could not be embedded",
+  },
+  {
+    name: 'atLeast is answered early',
+    file: 'src/snapshot/pinner.ts',
+    find: 'if (shard.seq >= segment) return;\n    for',
+    replace: 'return;\n    for',
+  },
+  {
+    name: 'a strong read does not refresh',
+    file: 'src/snapshot/pinner.ts',
+    find: "case 'strong':\n        await this.#refresh();",
+    replace: "case 'strong':",
+  },
+  {
+    name: 'maxStalenessMs is a second too lenient',
+    file: 'src/snapshot/pinner.ts',
+    find: 'agoMs <= ms;',
+    replace: 'agoMs <= ms + 1_000;',
+  },
+  {
+    name: 'asOf cuts one segment early',
+    file: 'src/snapshot/pinner.ts',
+    find: 'const tail = stream.tail.snapshot(stream.logSeq, segment);',
+    replace: 'const tail = stream.tail.snapshot(stream.logSeq, segment - 1);',
+  },
+  {
+    name: 'asOf opens the newest table',
+    file: 'src/snapshot/live-stream.ts',
+    find: 'await this.#access.states.findBySeq(segment);',
+    replace: 'await this.#access.states.latest();',
+  },
+  {
+    name: 'a follower resumes one record late',
+    file: 'src/snapshot/follower.ts',
+    find: '(stream.heads[partition] ?? -1) + 1',
+    replace: '(stream.heads[partition] ?? -1) + 2',
+  },
+  {
+    name: 'a newer row of the tail does not supersede the older one',
+    file: 'src/streams/tail/stream-tail.ts',
+    find: 'older.supersede(before - older.base, ordinal);',
+    replace: '',
+  },
+];
