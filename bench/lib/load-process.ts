@@ -1,18 +1,14 @@
 import { createConnection, type Socket } from 'node:net';
 import { ndjson } from './events.ts';
 import { percentile, sorted } from './figures.ts';
+import { whenOrdered } from './forked.ts';
 import type { LoadOrder, LoadResult } from './load.ts';
 
 /**
  * Sends a bounded load over plain sockets, one request at a time on each: cheaper than any HTTP client, so that on two cores the
  * server is what is measured.
  */
-process.once('message', (order: LoadOrder) => {
-  run(order).then(result => {
-    process.send?.(result);
-    process.disconnect();
-  });
-});
+whenOrdered(run);
 
 async function run(order: LoadOrder): Promise<LoadResult> {
   const { hostname, port } = new URL(order.url);

@@ -1,5 +1,4 @@
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { forked } from './forked.ts';
 
 /** A bounded load of POST requests, run by a process of its own. */
 export interface LoadOrder {
@@ -27,16 +26,5 @@ export interface LoadResult {
 }
 
 export function runLoad(order: LoadOrder): Promise<LoadResult> {
-  return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL('./load-process.ts', import.meta.url)));
-    let result: LoadResult | null = null;
-    child.on('message', message => {
-      result = message as LoadResult;
-    });
-    child.once('exit', code => {
-      if (result) resolve(result);
-      else reject(new Error(`The load process ended with ${code}.`));
-    });
-    child.send(order);
-  });
+  return forked(new URL('./load-process.ts', import.meta.url), order);
 }
