@@ -6,7 +6,7 @@ const PAGE_BYTES = 65_536;
 interface Wasm {
   Module: new (code: Uint8Array) => object;
   Memory: new (limits: { initial: number; maximum: number }) => WasmMemory;
-  Instance: new (module: object, imports: { tail: { memory: WasmMemory } }) => { exports: { dots: DotsFunction } };
+  Instance: new (module: object, imports: { tail: { memory: WasmMemory } }) => { exports: DotFunctions };
 }
 
 interface WasmMemory {
@@ -14,15 +14,19 @@ interface WasmMemory {
   grow(pages: number): number;
 }
 
-type DotsFunction = (query: number, rows: number, count: number, stride: number, out: number) => void;
+/** Addresses and strides are in bytes. */
+interface DotFunctions {
+  /** The dot product of the query with a row of `stride` bytes (a multiple of 16), both float32. */
+  dot(query: number, row: number, stride: number): number;
+  /** For each row of `width` int8 (a multiple of 16): the sum of its products with a query of int16, as int32 at `out`. */
+  sums(query: number, codes: number, count: number, width: number, out: number): void;
+}
 
-/** Memory with a dot-product routine over it. Addresses and strides are in bytes; views are void after `grow`. */
-export interface DotMemory {
+/** Memory with dot-product routines over it. Views are void after `grow`. */
+export interface DotMemory extends DotFunctions {
   readonly buffer: ArrayBuffer;
   /** Makes room for this many bytes; what was there stays. */
   grow(byteLength: number): void;
-  /** For each of `count` rows (a multiple of 4) of `stride` bytes (a multiple of 16): its dot product with the query, as float32 at `out`. */
-  dots: DotsFunction;
 }
 
 export type DotMemoryFactory = (byteLength: number, maxByteLength: number) => DotMemory;
@@ -43,7 +47,7 @@ export const createDotMemory: DotMemoryFactory = (byteLength, maxByteLength) => 
 function simdMemory(byteLength: number, maxByteLength: number): DotMemory {
   kernel ??= new wasm.Module(Buffer.from(DOT_KERNEL_CODE, 'base64'));
   const memory = new wasm.Memory({ initial: pages(byteLength), maximum: pages(maxByteLength) });
-  const { dots } = new wasm.Instance(kernel, { tail: { memory } }).exports;
+  const { dot, sums } = new wasm.Instance(kernel, { tail: { memory } }).exports;
   return {
     get buffer() {
       return memory.buffer;
@@ -52,11 +56,12 @@ function simdMemory(byteLength: number, maxByteLength: number): DotMemory {
       const missing = pages(wanted) - memory.buffer.byteLength / PAGE_BYTES;
       if (missing > 0) memory.grow(missing);
     },
-    dots,
+    dot,
+    sums,
   };
 }
 
-/** The same in plain JavaScript; equal to the SIMD routine but for rounding. */
+/** The same in plain JavaScript: equal sums, and dot products equal but for rounding. */
 export const plainMemory: DotMemoryFactory = byteLength => {
   let buffer = new ArrayBuffer(byteLength);
   return {
@@ -69,15 +74,21 @@ export const plainMemory: DotMemoryFactory = byteLength => {
       new Uint8Array(grown).set(new Uint8Array(buffer));
       buffer = grown;
     },
-    dots: (query, rows, count, stride, out) => {
-      const floats = new Float32Array(buffer);
-      const width = stride / 4;
-      for (let row = 0; row < count; row++) floats[out / 4 + row] = dot(floats, query / 4, rows / 4 + row * width, width);
+    dot: (query, row, stride) => Math.fround(dotOf(new Float32Array(buffer), query / 4, row / 4, stride / 4)),
+    sums: (query, codes, count, width, out) => {
+      const factors = new Int16Array(buffer, query, width);
+      const rows = new Int8Array(buffer, codes, count * width);
+      const sums = new Int32Array(buffer, out, count);
+      for (let row = 0; row < count; row++) {
+        let sum = 0;
+        for (let at = 0; at < width; at++) sum += factors[at] * rows[row * width + at];
+        sums[row] = sum;
+      }
     },
   };
 };
 
-function dot(floats: Float32Array, a: number, b: number, width: number): number {
+function dotOf(floats: Float32Array, a: number, b: number, width: number): number {
   let sum0 = 0;
   let sum1 = 0;
   for (let at = 0; at < width; at += 2) {

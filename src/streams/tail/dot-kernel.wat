@@ -1,41 +1,39 @@
-;; Dot products of one query with rows of float32 vectors, four rows at a time so that each part of the query is loaded once for all of them.
+;; Products of one query with vectors: exact ones of float32, and fast ones of small integers.
 (module
   (import "tail" "memory" (memory 1))
-  ;; $query, $rows, $out: byte addresses. $count: rows, a multiple of 4. $stride: bytes per row, a multiple of 16.
-  (func (export "dots") (param $query i32) (param $rows i32) (param $count i32) (param $stride i32) (param $out i32)
-    (local $end i32) (local $queryEnd i32) (local $q i32) (local $r0 i32) (local $r1 i32) (local $r2 i32) (local $r3 i32)
-    (local $part v128) (local $s0 v128) (local $s1 v128) (local $s2 v128) (local $s3 v128)
-    (local.set $end (i32.add (local.get $out) (i32.shl (local.get $count) (i32.const 2))))
+  ;; The dot product of two vectors of $stride bytes of float32, a multiple of 16. Addresses are in bytes.
+  (func (export "dot") (param $query i32) (param $row i32) (param $stride i32) (result f32)
+    (local $queryEnd i32) (local $sum v128)
     (local.set $queryEnd (i32.add (local.get $query) (local.get $stride)))
+    (loop $next
+      (local.set $sum (f32x4.add (local.get $sum) (f32x4.mul (v128.load (local.get $query)) (v128.load (local.get $row)))))
+      (local.set $row (i32.add (local.get $row) (i32.const 16)))
+      (br_if $next (i32.lt_u (local.tee $query (i32.add (local.get $query) (i32.const 16))) (local.get $queryEnd))))
+    (call $across (local.get $sum)))
+  ;; Sums of products of a query of 16-bit integers with rows of $width 8-bit integers (a multiple of 16), as 32-bit integers.
+  (func (export "sums") (param $query i32) (param $codes i32) (param $count i32) (param $width i32) (param $out i32)
+    (local $end i32) (local $rowEnd i32) (local $q i32) (local $s0 v128) (local $s1 v128)
+    (local.set $end (i32.add (local.get $out) (i32.shl (local.get $count) (i32.const 2))))
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $out) (local.get $end)))
-        (local.set $r0 (local.get $rows))
-        (local.set $r1 (i32.add (local.get $r0) (local.get $stride)))
-        (local.set $r2 (i32.add (local.get $r1) (local.get $stride)))
-        (local.set $r3 (i32.add (local.get $r2) (local.get $stride)))
-        (local.set $rows (i32.add (local.get $r3) (local.get $stride)))
+        (local.set $rowEnd (i32.add (local.get $codes) (local.get $width)))
         (local.set $q (local.get $query))
         (local.set $s0 (v128.const i32x4 0 0 0 0))
         (local.set $s1 (v128.const i32x4 0 0 0 0))
-        (local.set $s2 (v128.const i32x4 0 0 0 0))
-        (local.set $s3 (v128.const i32x4 0 0 0 0))
         (loop $sum
-          (local.set $part (v128.load (local.get $q)))
-          (local.set $s0 (f32x4.add (local.get $s0) (f32x4.mul (local.get $part) (v128.load (local.get $r0)))))
-          (local.set $s1 (f32x4.add (local.get $s1) (f32x4.mul (local.get $part) (v128.load (local.get $r1)))))
-          (local.set $s2 (f32x4.add (local.get $s2) (f32x4.mul (local.get $part) (v128.load (local.get $r2)))))
-          (local.set $s3 (f32x4.add (local.get $s3) (f32x4.mul (local.get $part) (v128.load (local.get $r3)))))
-          (local.set $r0 (i32.add (local.get $r0) (i32.const 16)))
-          (local.set $r1 (i32.add (local.get $r1) (i32.const 16)))
-          (local.set $r2 (i32.add (local.get $r2) (i32.const 16)))
-          (local.set $r3 (i32.add (local.get $r3) (i32.const 16)))
-          (br_if $sum (i32.lt_u (local.tee $q (i32.add (local.get $q) (i32.const 16))) (local.get $queryEnd))))
-        (f32.store (local.get $out) (call $across (local.get $s0)))
-        (f32.store offset=4 (local.get $out) (call $across (local.get $s1)))
-        (f32.store offset=8 (local.get $out) (call $across (local.get $s2)))
-        (f32.store offset=12 (local.get $out) (call $across (local.get $s3)))
-        (local.set $out (i32.add (local.get $out) (i32.const 16)))
+          (local.set $s0 (i32x4.add (local.get $s0)
+            (i32x4.dot_i16x8_s (v128.load (local.get $q)) (v128.load8x8_s (local.get $codes)))))
+          (local.set $s1 (i32x4.add (local.get $s1)
+            (i32x4.dot_i16x8_s (v128.load offset=16 (local.get $q)) (v128.load8x8_s offset=8 (local.get $codes)))))
+          (local.set $q (i32.add (local.get $q) (i32.const 32)))
+          (br_if $sum (i32.lt_u (local.tee $codes (i32.add (local.get $codes) (i32.const 16))) (local.get $rowEnd))))
+        (local.set $s0 (i32x4.add (local.get $s0) (local.get $s1)))
+        (i32.store (local.get $out)
+          (i32.add
+            (i32.add (i32x4.extract_lane 0 (local.get $s0)) (i32x4.extract_lane 1 (local.get $s0)))
+            (i32.add (i32x4.extract_lane 2 (local.get $s0)) (i32x4.extract_lane 3 (local.get $s0)))))
+        (local.set $out (i32.add (local.get $out) (i32.const 4)))
         (br $next))))
   (func $across (param $sums v128) (result f32)
     (f32.add

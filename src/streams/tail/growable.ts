@@ -1,5 +1,5 @@
 /** Doubles until `length` fits, up to `maxLength`; the content moves along. */
-export function grownTo<T extends Uint8Array | Uint32Array | Int32Array>(
+export function grownTo<T extends Uint8Array | Uint32Array | Int32Array | Float32Array>(
   array: T,
   length: number,
   maxLength = Number.POSITIVE_INFINITY,

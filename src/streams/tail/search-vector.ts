@@ -3,7 +3,8 @@ import { ROW } from './row-flags.ts';
 import type { SearchableChunk } from './searchable-chunk.ts';
 import { TopHits } from './top-hits.ts';
 
-/** The rows most similar to the query, by the dot product of unit vectors; every vector of the cut is compared. */
+/** The rows most similar to the query, by the dot product of unit vectors; every vector of the cut is compared,
+ * most of them only as far as it takes to rule them out. */
 export function searchVectorIn(
   cut: Cut<SearchableChunk>,
   query: Float32Array,
@@ -13,15 +14,18 @@ export function searchVectorIn(
   const top = new TopHits(limit);
   for (const chunk of cut.chunks) {
     const firstRow = firstRowOf(cut, chunk);
-    const dots = chunk.vectors?.dots(query, firstRow, endRowOf(cut, chunk)) ?? [];
-    const { flags, base } = chunk;
+    const { vectors, flags, base } = chunk;
+    if (vectors === null) continue;
+    vectors.setQuery(query);
+    const bounds = vectors.bounds(firstRow, endRowOf(cut, chunk));
     let { floor } = top;
-    for (let index = 0; index < dots.length; index++) {
-      if (dots[index] < floor) continue;
+    for (let index = 0; index < bounds.length; index++) {
+      if (bounds[index] < floor) continue;
       const row = firstRow + index;
       if ((flags[row] & ROW.vector) === 0 || chunk.isSuperseded(row, cut.end)) continue;
-      if (!top.wouldEnter(dots[index], base + row) || (accept !== undefined && !accept(base + row))) continue;
-      top.add(dots[index], base + row);
+      const dot = vectors.dot(row);
+      if (!top.wouldEnter(dot, base + row) || (accept !== undefined && !accept(base + row))) continue;
+      top.add(dot, base + row);
       floor = top.floor;
     }
   }

@@ -1,27 +1,39 @@
 import { createDotMemory, type DotMemory, type DotMemoryFactory } from './dot-kernel.ts';
+import { grownTo } from './growable.ts';
 import { CHUNK_ROWS } from './row-flags.ts';
 
 const FIRST_ROWS = 256;
+const MAX_CODE = 127;
+const MAX_QUERY_CODE = 8_191;
+const FLOAT32_EPSILON = 2 ** -23;
 
 /**
- * The unit vectors of one chunk, row by row, beside room for a query and its dot products:
- * `query | dots of CHUNK_ROWS rows | rows`. Rows are padded with zeros to a multiple of four floats. The memory goes with the block.
+ * The unit vectors of one chunk, exact and as codes of 8 bits a number: a scan reads the codes, a quarter of the bytes, and gives for each row a
+ * number that its dot product does not exceed; only rows that this does not rule out are read exactly. The bound is |q.v - q'.v'| <= |q - q'| |v'| + |q| |v - v'|
+ * (Cauchy-Schwarz), with the lengths of both differences as measured.
+ * The memory, `query | its codes | sums of CHUNK_ROWS rows | codes of CHUNK_ROWS rows | rows`, goes with the block.
  */
 export class VectorBlock {
   readonly #dimensions: number;
+  /** Floats of a row, padded with zeros so that its codes are a multiple of 16. */
   readonly #width: number;
   readonly #memory: DotMemory;
-  #rows = 0;
+  /** What a code of the row is multiplied with, and the length of what it leaves out. */
+  #scales = new Float32Array(0);
+  #errors = new Float32Array(0);
+  #rows = FIRST_ROWS;
+  #queryScale = 0;
+  #queryError = 0;
 
   constructor(dimensions: number, createMemory: DotMemoryFactory = createDotMemory) {
     this.#dimensions = dimensions;
-    this.#width = Math.ceil(dimensions / 4) * 4;
-    this.#rows = FIRST_ROWS;
-    this.#memory = createMemory(this.#bytesFor(FIRST_ROWS), this.#bytesFor(CHUNK_ROWS));
+    this.#width = Math.ceil(dimensions / 16) * 16;
+    this.#memory = createMemory(this.#rowStart(FIRST_ROWS), this.#rowStart(CHUNK_ROWS));
   }
 
+  /** Memory in use; what is only reserved is not counted. */
   get bytes(): number {
-    return this.#bytesFor(this.#rows);
+    return this.#codeStart(0) + this.#rows * this.#width * 5;
   }
 
   /** Lets `fill` write a vector into the row's place, then makes it a unit vector. What is not a finite, non-zero vector becomes zero. */
@@ -32,34 +44,79 @@ export class VectorBlock {
     floats.fill(0, start, start + this.#width);
     fill(floats, start);
     normalise(floats, start, this.#dimensions);
+    const codes = new Int8Array(this.#memory.buffer, this.#codeStart(row), this.#width);
+    const { scale, error } = encode(floats.subarray(start, start + this.#width), codes, MAX_CODE);
+    this.#scales = grownTo(this.#scales, row + 1, CHUNK_ROWS);
+    this.#errors = grownTo(this.#errors, row + 1, CHUNK_ROWS);
+    this.#scales[row] = scale;
+    this.#errors[row] = error;
   }
 
-  /** Dot products of the unit form of `query` with rows [firstRow, endRow): entry i is row firstRow + i. Valid until the next call. */
-  dots(query: Float32Array, firstRow: number, endRow: number): Float32Array {
-    const end = Math.min(endRow, this.#rows);
-    if (end <= firstRow) return new Float32Array(0);
+  /** The unit form of this is what `bounds` and `dot` are about, until the next call. */
+  setQuery(query: Float32Array): void {
     const { buffer } = this.#memory;
     const place = new Float32Array(buffer, 0, this.#width);
     place.set(query);
     normalise(place, 0, this.#dimensions);
-    const first = firstRow - (firstRow % 4);
-    const out = this.#width * 4;
-    this.#memory.dots(0, this.#rowStart(first), Math.ceil((end - first) / 4) * 4, this.#width * 4, out);
-    return new Float32Array(buffer, out + (firstRow - first) * 4, end - firstRow);
+    const codes = new Int16Array(buffer, this.#width * 4, this.#width);
+    // No sum of products may leave 32 bits.
+    const maxCode = Math.min(MAX_QUERY_CODE, Math.floor((2 ** 31 - 1) / (MAX_CODE * this.#width)));
+    const { scale, error } = encode(place, codes, maxCode);
+    this.#queryScale = scale;
+    this.#queryError = error;
+  }
+
+  /** For each row of [firstRow, endRow), a number that its dot product with the query does not exceed. */
+  bounds(firstRow: number, endRow: number): Float32Array {
+    const count = Math.min(endRow, this.#scales.length, this.#rows) - firstRow;
+    if (count <= 0) return new Float32Array(0);
+    const out = this.#width * 6;
+    this.#memory.sums(this.#width * 4, this.#codeStart(firstRow), count, this.#width, out);
+    const sums = new Int32Array(this.#memory.buffer, out, count);
+    const bounds = new Float32Array(count);
+    const slack = this.#queryError + this.#width * FLOAT32_EPSILON;
+    for (let at = 0; at < count; at++) {
+      const error = this.#errors[firstRow + at];
+      bounds[at] = sums[at] * this.#scales[firstRow + at] * this.#queryScale + error + slack * (1 + error);
+    }
+    return bounds;
+  }
+
+  /** The dot product of the query with the row. */
+  dot(row: number): number {
+    return this.#memory.dot(0, this.#rowStart(row), this.#width * 4);
   }
 
   #grow(rows: number): void {
     this.#rows = Math.min(CHUNK_ROWS, Math.max(rows, this.#rows * 4));
-    this.#memory.grow(this.#bytesFor(this.#rows));
+    this.#memory.grow(this.#rowStart(this.#rows));
+  }
+
+  #codeStart(row: number): number {
+    return this.#width * 6 + CHUNK_ROWS * 4 + row * this.#width;
   }
 
   #rowStart(row: number): number {
-    return (this.#width * (row + 1) + CHUNK_ROWS) * 4;
+    return this.#codeStart(CHUNK_ROWS) + row * this.#width * 4;
   }
+}
 
-  #bytesFor(rows: number): number {
-    return this.#rowStart(rows);
+/** Rounds a vector to multiples of `scale`; `error` is the length of what that leaves out. */
+function encode(vector: Float32Array, codes: Int8Array | Int16Array, maxCode: number): { scale: number; error: number } {
+  let largest = 0;
+  for (const part of vector) largest = Math.max(largest, Math.abs(part));
+  const scale = Math.fround(largest / maxCode);
+  if (scale === 0) {
+    codes.fill(0);
+    return { scale: 0, error: largest * Math.sqrt(vector.length) };
   }
+  let squares = 0;
+  for (let at = 0; at < vector.length; at++) {
+    const code = Math.max(-maxCode, Math.min(maxCode, Math.round(vector[at] / scale)));
+    codes[at] = code;
+    squares += (vector[at] - code * scale) ** 2;
+  }
+  return { scale, error: Math.sqrt(squares) };
 }
 
 function normalise(floats: Float32Array, start: number, dimensions: number): void {
