@@ -103,18 +103,26 @@ export class VectorBlock {
 
 /** Rounds a vector to multiples of `scale`; `error` is the length of what that leaves out. */
 function encode(vector: Float32Array, codes: Int8Array | Int16Array, maxCode: number): { scale: number; error: number } {
+  const { length } = vector;
   let largest = 0;
-  for (const part of vector) largest = Math.max(largest, Math.abs(part));
+  for (let at = 0; at < length; at++) {
+    const size = vector[at] < 0 ? -vector[at] : vector[at];
+    if (size > largest) largest = size;
+  }
   const scale = Math.fround(largest / maxCode);
   if (scale === 0) {
     codes.fill(0);
-    return { scale: 0, error: largest * Math.sqrt(vector.length) };
+    return { scale: 0, error: largest * Math.sqrt(length) };
   }
+  const inverse = 1 / scale;
   let squares = 0;
-  for (let at = 0; at < vector.length; at++) {
-    const code = Math.max(-maxCode, Math.min(maxCode, Math.round(vector[at] / scale)));
-    codes[at] = code;
-    squares += (vector[at] - code * scale) ** 2;
+  for (let at = 0; at < length; at++) {
+    // Truncated towards zero, after half a step away from it: the nearest code.
+    const code = Math.trunc(vector[at] * inverse + (vector[at] < 0 ? -0.5 : 0.5));
+    const bounded = code > maxCode ? maxCode : code < -maxCode ? -maxCode : code;
+    codes[at] = bounded;
+    const left = vector[at] - bounded * scale;
+    squares += left * left;
   }
   return { scale, error: Math.sqrt(squares) };
 }
