@@ -117,11 +117,10 @@ function encode(vector: Float32Array, codes: Int8Array | Int16Array, maxCode: nu
   const inverse = 1 / scale;
   let squares = 0;
   for (let at = 0; at < length; at++) {
-    // Truncated towards zero, after half a step away from it: the nearest code.
+    // Truncated towards zero, after half a step away from it: the nearest code, and never one beyond `maxCode`.
     const code = Math.trunc(vector[at] * inverse + (vector[at] < 0 ? -0.5 : 0.5));
-    const bounded = code > maxCode ? maxCode : code < -maxCode ? -maxCode : code;
-    codes[at] = bounded;
-    const left = vector[at] - bounded * scale;
+    codes[at] = code;
+    const left = vector[at] - code * scale;
     squares += left * left;
   }
   return { scale, error: Math.sqrt(squares) };
