@@ -40,8 +40,10 @@ async function start(options: StartOptions, context: CliContext): Promise<void> 
     const server = await serve(tailwater.engine, { host: options.host, port: options.port, logger });
     try {
       await writeServerNote(options.data, { url: server.url, pid: process.pid });
+      // Whoever waits for the announcement may send a signal right away.
+      const stopped = untilSignal(context);
       announce(options, server, context);
-      await untilSignal(context);
+      await stopped;
       logger.info({}, 'Stopping: requests in flight are answered first');
     } finally {
       await removeServerNote(options.data);
