@@ -29,6 +29,15 @@ export class PastCuts {
 
   /** Throws TW_HISTORY_EXPIRED when the state or the log it needs is gone: never an approximate answer. */
   async at(stream: LiveStream, segment: number): Promise<PastCut> {
+    const kept = (await this.#kept(stream, segment)) ?? (await this.#kept(stream, segment));
+    if (kept === null)
+      throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: 'The table state of that instant is no longer kept.' });
+    const { view, shadowed, tail } = kept;
+    return { table: view, shadowed, tail: tail.snapshot(view?.state.logSeq ?? 0, segment) };
+  }
+
+  /** Null when the state of a remembered cut is given up: a later one, that indexes or fills vectors only, may hold the same rows. */
+  async #kept(stream: LiveStream, segment: number): Promise<CachedCut | null> {
     const key = `${stream.definition.incarnation}/${segment}`;
     let cut = this.#cache.get(key);
     if (!cut) {
@@ -37,12 +46,10 @@ export class PastCuts {
       cut.catch(() => this.#cache.delete(key));
       if (this.#cache.size > this.#maxEntries) this.#cache.delete(this.#cache.keys().next().value!);
     }
-    const { view, shadowed, tail } = await cut;
-    if (view !== null && !(await stream.keeps(view))) {
-      this.#cache.delete(key);
-      throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: `Table state ${view.state.n} is no longer kept.` });
-    }
-    return { table: view, shadowed, tail: tail.snapshot(view?.state.logSeq ?? 0, segment) };
+    const built = await cut;
+    if (built.view === null || (await stream.keeps(built.view))) return built;
+    this.#cache.delete(key);
+    return null;
   }
 
   async #build(stream: LiveStream, segment: number): Promise<CachedCut> {
