@@ -81,8 +81,11 @@ export class LiveStream implements ResidentOwner {
   }
 
   apply(segment: Segment): void {
-    if (segment.seq <= this.logSeq) return;
-    if (this.tail.append(segment) === 0) return;
+    if (segment.seq > this.logSeq) this.tail.append(segment);
+    this.#wake();
+  }
+
+  #wake(): void {
     for (const wake of this.#waiters) wake();
     this.#waiters.clear();
   }
@@ -146,6 +149,8 @@ export class LiveStream implements ResidentOwner {
     this.#resident = resident;
     this.#shadowed = this.definition.kind === 'upsert' ? new ShadowedRows(this.definition, view) : null;
     this.tail.trim(view.state.logSeq);
+    // Another node may have compacted records that this one has not applied yet.
+    this.#wake();
   }
 
   /** Resolves at the next record of this stream, or when the signal aborts. */
@@ -166,7 +171,6 @@ export class LiveStream implements ResidentOwner {
   close(): void {
     this.#closed = true;
     this.#residents.released(this);
-    for (const wake of this.#waiters) wake();
-    this.#waiters.clear();
+    this.#wake();
   }
 }

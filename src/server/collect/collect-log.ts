@@ -30,7 +30,7 @@ export async function headsOf(shard: LogShard): Promise<ShardHeads> {
   return { shard, head: shard.seq, nextOffsets: new Map(offsets) };
 }
 
-/** `definitions` were read after the heads: a stream of the log that is not among them has been deleted. */
+/** `definitions` were read after the heads: a stream of the log that is not among them is being deleted. */
 export async function planShard(
   heads: ShardHeads,
   definitions: ReadonlyMap<string, StreamDefinition>,
@@ -40,16 +40,20 @@ export async function planShard(
   pinnedFromSeq: number | null,
 ): Promise<ShardPlan> {
   const { shard, head } = heads;
+  const from = await shard.floor();
   const streams: StreamProgress[] = [];
   let historyMs = 0;
   for (const [incarnation, nextOffsets] of heads.nextOffsets) {
     const definition = definitions.get(incarnation);
-    if (definition === undefined) continue;
+    if (definition === undefined) {
+      // Its deletion is decided, and not in the log yet: until it is, nodes go on serving the stream.
+      streams.push({ incarnation, behind: true, logSeq: from - 1 });
+      continue;
+    }
     historyMs = Math.max(historyMs, definition.historyMs ?? Number.POSITIVE_INFINITY);
     const state = await statesOf(incarnation).latest();
     streams.push({ incarnation, behind: isBehind(nextOffsets, state?.watermark ?? []), logSeq: state?.logSeq ?? 0 });
   }
-  const from = await shard.floor();
   const retainedFromSeq = await retainedFrom(shard, settings, nowMs, historyMs);
   return { shard, head, from, ...planLogFloor({ floor: from, head, streams, retainedFromSeq, pinnedFromSeq }) };
 }
