@@ -117,9 +117,11 @@ export function fileSystemOf(fs: FileSystem, life: Life, wait: () => Promise<voi
       return call(() => file.write(content, position));
     },
     read: (position, length) => call(() => file.read(position, length)),
-    writeDurably: (bytes, position) => {
+    // Two calls: a process that dies after the first makes no second one.
+    writeDurably: async (bytes, position) => {
       const content = bytes.slice();
-      return call(() => file.writeDurably(content, position));
+      await call(() => file.write(content, position));
+      await call(() => file.datasync());
     },
     datasync: () => call(() => file.datasync()),
     truncate: size => call(() => file.truncate(size)),
