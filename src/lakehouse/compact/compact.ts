@@ -70,8 +70,9 @@ async function attemptStep(work: TableWork, fresh: LogPosition, throughSegment: 
   if (from.logSeq >= throughSegment) return { kind: 'done', value: { state: base, position: from, moved: null } };
   const startedMs = work.clock.nowMs();
   const input = await readStep(work, from, throughSegment);
-  if (base === null && input.records.length === 0) {
-    return { kind: 'done', value: { state: null, position: input.to, moved: 0 } };
+  // Without a record of the stream no offset proves that none was passed over below the floor.
+  if (input.records.length === 0 && (base === null || from.logSeq > base.logSeq)) {
+    return { kind: 'done', value: { state: base, position: input.to, moved: 0 } };
   }
   const { next, statistics } = await buildState(work, base, input, startedMs);
   if ((await work.states.commit(next)) === 'lost') return { kind: 'lost' };
@@ -108,7 +109,7 @@ async function buildState(work: TableWork, base: TableState | null, input: StepI
   const { store, random, definition } = work;
   const forState = { incarnation: definition.incarnation, n: (base?.n ?? 0) + 1 };
   const stacked = await stackLayer(store, random, forState, statistics, plan.collector.finish());
-  const next = stateAfterStep(identityOf(definition), plan, staged?.taken ?? [], staged?.facts ?? null, {
+  const next = stateAfterStep(identityOf(definition), plan, staged, {
     attemptId: randomId(random),
     committedAtMs: work.clock.nowMs(),
     statistics: stacked.objectKeys,

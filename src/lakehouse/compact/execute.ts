@@ -5,7 +5,7 @@ import type { ChangedRow, StagedFacts, TableStaging, TableVersions } from '../ta
 import type { TableRow, TableState } from '../table-types.ts';
 import { parseValue } from './derive.ts';
 import type { KeyLookup } from './fold.ts';
-import { checkFacts, expectedFacts } from './outcome.ts';
+import { checkFacts, type ExpectedFacts, expectedFacts } from './outcome.ts';
 import type { Pace } from './pace.ts';
 import { rowsToWrite, type StepPlan } from './plan.ts';
 import type { TableWork } from './settings.ts';
@@ -13,6 +13,8 @@ import type { RowVectors } from './vectors.ts';
 
 export interface StagedStep {
   facts: StagedFacts;
+  /** What the plan made of the table; `facts` agree with it. */
+  expected: ExpectedFacts;
   /** Rows that left the table for its changes. */
   taken: TableRow[];
 }
@@ -30,8 +32,9 @@ export async function stageStep(work: TableWork, plan: StepPlan, vectors: RowVec
   const tableRows = (base?.rowCount ?? 0) + (base?.changeCount ?? 0);
   const hashed = tableRows <= work.limits.fullyHashedRows ? 'all' : 'new';
   const facts = await staging.verify(plan.input.from.watermark, { hashed });
-  checkFacts(expectedFacts(plan, taken), facts);
-  return { facts, taken };
+  const expected = expectedFacts(plan, taken);
+  checkFacts(expected, facts);
+  return { facts, expected, taken };
 }
 
 export function versionsOf(state: TableState): TableVersions {

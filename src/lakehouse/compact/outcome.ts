@@ -75,16 +75,20 @@ export interface CommitFacts {
   milliseconds: number;
 }
 
-/** The state after the step. `facts` is null when the step has no record: the log position moves, the table stays. */
+/** The state after the step. `staged` is null when the step has no record: the log position moves, the table stays. */
 export function stateAfterStep(
   work: { incarnation: string; embedding: TableState['embedding'] },
   plan: StepPlan,
-  taken: readonly TableRow[],
-  facts: StagedFacts | null,
+  staged: { facts: StagedFacts; expected: ExpectedFacts; taken: readonly TableRow[] } | null,
   commit: CommitFacts,
 ): TableState {
   const { base, input } = plan;
-  const { rowCount, rowsHash, changeCount, changesHash } = expectedFacts(plan, taken);
+  const { rowCount, rowsHash, changeCount, changesHash } = staged?.expected ?? base!;
+  const { versions, rawCount } = staged?.facts ?? {
+    versions: { rows: base!.rowsVersion, changes: base!.changesVersion },
+    rawCount: base!.rawCount,
+  };
+  const taken = staged?.taken ?? [];
   return {
     formatVersion: 1,
     n: (base?.n ?? 0) + 1,
@@ -93,8 +97,8 @@ export function stateAfterStep(
     format: 'lance',
     incarnation: work.incarnation,
     location: `tables/${work.incarnation}`,
-    rowsVersion: facts?.versions.rows ?? base?.rowsVersion ?? 0,
-    changesVersion: facts === null ? (base?.changesVersion ?? null) : facts.versions.changes,
+    rowsVersion: versions.rows,
+    changesVersion: versions.changes,
     schema: plan.schema,
     watermark: [...input.to.watermark],
     logSeq: input.to.logSeq,
@@ -106,7 +110,7 @@ export function stateAfterStep(
     expiredHash: base?.expiredHash ?? ZERO_HASH,
     statistics: [...commit.statistics],
     nullVectors: (base?.nullVectors ?? 0) + commit.missingVectors,
-    rawCount: facts?.rawCount ?? base?.rawCount ?? 0,
+    rawCount,
     indexedRows: leftIndexed(base, taken.length),
     embedding: work.embedding,
     committedAtMs: commit.committedAtMs,
