@@ -7,4 +7,5 @@ export { asTailwaterError, type ErrorDetails, isTailwaterError, type Problem, Ta
 export { isDeeperThan, isJsonObject, type JsonObject, type JsonValue, valueAt } from './json.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { namingDamage } from './named-damage.ts';
+export { Pace } from './pace.ts';
 export { type Random, randomId, seededRandom, systemRandom } from './random.ts';

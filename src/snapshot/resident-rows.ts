@@ -1,4 +1,4 @@
-import { byteString } from '../base/index.ts';
+import { byteString, type Pace } from '../base/index.ts';
 import type { IndexableRow, TableRow } from '../lakehouse/index.ts';
 import { type Bm25, RowIndex } from '../streams/index.ts';
 
@@ -60,14 +60,10 @@ export class ResidentRows {
   }
 
   /**
-   * The next state: without the rows of `leaving` keys, with `added` rows, which are newer than all here and in log order. Calls `rest`
-   * now and then. Null when a newer state is on the shelf already.
+   * The next state: without the rows of `leaving` keys, with `added` rows, which are newer than all here and in log order, at
+   * this pace. Null when a newer state is on the shelf already.
    */
-  async next(
-    leaving: Iterable<Uint8Array>,
-    added: readonly IndexableRow[],
-    rest: () => Promise<void> | undefined,
-  ): Promise<ResidentRows | null> {
+  async next(leaving: Iterable<Uint8Array>, added: readonly IndexableRow[], pace: Pace): Promise<ResidentRows | null> {
     const shelf = this.#shelf;
     if (shelf.rows.length !== this.#end) return null;
     const gone = new Set(this.#gone);
@@ -80,8 +76,7 @@ export class ResidentRows {
       shelf.rows.push(row);
       shelf.index.add(text, vector);
       shelf.valueBytes += row.value?.length ?? 0;
-      const pause = rest();
-      if (pause !== undefined) await pause;
+      if (pace.due) await pace.rest();
     }
     return new ResidentRows(shelf, shelf.rows.length, gone);
   }

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, TailwaterError } from '../base/index.ts';
+import { type Clock, type Logger, Pace, TailwaterError } from '../base/index.ts';
 import type { IndexableRow } from '../lakehouse/index.ts';
 import { recordSeq, type StreamDefinition, type TailSnapshot } from '../streams/index.ts';
 import { ResidentRows } from './resident-rows.ts';
@@ -12,8 +12,6 @@ export interface ResidentSettings {
 }
 
 export const RESIDENT_DEFAULTS: ResidentSettings = { maxResidentBytes: 256 * 1024 * 1024, maxResidentRows: 50_000 };
-
-type Rest = () => Promise<void> | undefined;
 
 /** Rows that are decoded in one go. */
 const BATCH_ROWS = 256;
@@ -134,10 +132,10 @@ export class ResidentTables {
   async #next({ kind }: StreamDefinition, rows: ResidentRows, { from, to, tail }: TableStep): Promise<ResidentRows | null> {
     if (from.state.nullVectors > 0 || to.state.nullVectors > 0) return null;
     if (from.state.logSeq === to.state.logSeq) return rows;
-    const rest = this.#pace();
+    const pace = new Pace(this.#clock, SLICE_MS);
     const leaving = kind === 'upsert' ? [...tail.shadowingKeys()].map(({ key }) => key) : [];
-    const added = await collect(to, `_seq >= ${recordSeq(from.state.logSeq + 1, 0)}`, rest);
-    return rows.next(leaving, added, rest);
+    const added = await collect(to, `_seq >= ${recordSeq(from.state.logSeq + 1, 0)}`, pace);
+    return rows.next(leaving, added, pace);
   }
 
   #request(owner: ResidentOwner, urgent: boolean): void {
@@ -192,9 +190,9 @@ export class ResidentTables {
   /** Throws TW_DATA_DAMAGED when the table does not have the rows that its state says. */
   async #loaded(view: TableView): Promise<ResidentRows> {
     this.#counts.loads++;
-    const rest = this.#pace();
-    const all = await collect(view, null, rest);
-    const rows = await ResidentRows.empty().next([], all, rest);
+    const pace = new Pace(this.#clock, SLICE_MS);
+    const all = await collect(view, null, pace);
+    const rows = await ResidentRows.empty().next([], all, pace);
     if (rows?.rowCount === view.state.rowCount) return rows;
     throw new TailwaterError('TW_DATA_DAMAGED', {
       detail: `The table has ${all.length} rows, its state says ${view.state.rowCount}.`,
@@ -216,24 +214,14 @@ export class ResidentTables {
     for (const bytes of this.#held.values()) sum += bytes;
     return sum;
   }
-
-  #pace(): Rest {
-    let startedMs = this.#clock.nowMs();
-    return () => {
-      if (this.#clock.nowMs() - startedMs < SLICE_MS) return undefined;
-      return this.#clock.turn().then(() => {
-        startedMs = this.#clock.nowMs();
-      });
-    };
-  }
 }
 
 /** In log order: a scan has none. */
-async function collect(view: TableView, where: string | null, rest: Rest): Promise<IndexableRow[]> {
+async function collect(view: TableView, where: string | null, pace: Pace): Promise<IndexableRow[]> {
   const rows: IndexableRow[] = [];
   for await (const batch of view.version.scanIndexable({ where, batchRows: BATCH_ROWS })) {
     rows.push(...batch);
-    await rest();
+    if (pace.due) await pace.rest();
   }
   return rows.sort((a, b) => a.row.seq - b.row.seq);
 }

@@ -1,4 +1,4 @@
-import { randomId, TailwaterError } from '../../base/index.ts';
+import { Pace, randomId, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import { successorFault } from '../states/successor.ts';
 import { stackLayer } from '../statistics/stacking.ts';
@@ -7,7 +7,6 @@ import type { TableState } from '../table-types.ts';
 import { type Attempt, untilDone } from './attempts.ts';
 import { stageStep, subtractRows } from './execute.ts';
 import { stateAfterStep } from './outcome.ts';
-import { Pace } from './pace.ts';
 import { planStep, type StepPlan } from './plan.ts';
 import { type LogPosition, readStep, type StepInput } from './read-step.ts';
 import { type CompactionContext, type TableWork, workOn } from './settings.ts';

@@ -1,9 +1,8 @@
-import { fromUtf8, type JsonValue } from '../../base/index.ts';
+import { fromUtf8, type JsonValue, type Pace } from '../../base/index.ts';
 import { analyze, embedText, type StreamDefinition, type StreamRecord, searchText } from '../../streams/index.ts';
 import { inferSchema } from '../columns/infer.ts';
 import type { StatisticsCollector } from '../statistics/collector.ts';
 import type { TableSchema } from '../table-types.ts';
-import type { Pace } from './pace.ts';
 import type { VectorRequest } from './settings.ts';
 
 /** What the values of a step say, beside their bytes. */

@@ -1,4 +1,4 @@
-import { byteString, TailwaterError } from '../../base/index.ts';
+import { byteString, type Pace, TailwaterError } from '../../base/index.ts';
 import { analyze, type StreamDefinition, searchText } from '../../streams/index.ts';
 import type { StatisticsCollector } from '../statistics/collector.ts';
 import type { ChangedRow, StagedFacts, TableStaging, TableVersions } from '../table-store.ts';
@@ -6,7 +6,6 @@ import type { TableRow, TableState } from '../table-types.ts';
 import { parseValue } from './derive.ts';
 import type { KeyLookup } from './fold.ts';
 import { checkFacts, type ExpectedFacts, expectedFacts } from './outcome.ts';
-import type { Pace } from './pace.ts';
 import { rowsToWrite, type StepPlan } from './plan.ts';
 import type { TableWork } from './settings.ts';
 import type { RowVectors } from './vectors.ts';

@@ -1,3 +1,4 @@
+import type { Pace } from '../../base/index.ts';
 import type { StreamRecord } from '../../streams/index.ts';
 import { initialSchema } from '../columns/table-schema.ts';
 import { StatisticsCollector } from '../statistics/collector.ts';
@@ -6,7 +7,6 @@ import type { ChangedRow, TableRows } from '../table-store.ts';
 import type { TableSchema, TableState } from '../table-types.ts';
 import { type DerivedStep, deriveStep } from './derive.ts';
 import { foldRecords, type KeyLookup } from './fold.ts';
-import type { Pace } from './pace.ts';
 import type { StepInput } from './read-step.ts';
 import type { TableWork } from './settings.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/index.ts';
+import type { Clock } from './clock.ts';
 
 /** Lets other work of the thread have its turn during long computations. */
 export class Pace {
