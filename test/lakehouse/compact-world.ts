@@ -42,6 +42,8 @@ const START_MS = 1_767_225_600_000;
 /** A shard's log in memory: real batches, one stream beside foreign ones. */
 export class MemoryLog {
   readonly segments: Segment[] = [];
+  /** The floor. */
+  lowest = 1;
   /** Every record of the stream, in log order. */
   readonly records: StreamRecord[] = [];
   readonly #definition: StreamDefinition;
@@ -77,7 +79,7 @@ export class MemoryLog {
   }
 
   async floor(): Promise<number> {
-    return 1;
+    return this.lowest;
   }
 
   async *range(fromSeq: number, throughSeq: number): AsyncIterable<Segment> {

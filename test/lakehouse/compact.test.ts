@@ -138,6 +138,19 @@ describe('compaction', () => {
     expect(second).toMatchObject({ n: 2, logSeq: 6, rowsVersion: first!.rowsVersion, rowCount: 1 });
   });
 
+  test('a position beyond the floor is recorded only when an offset proves that nothing was passed over', async () => {
+    const world = openWorld(UPSERT, 1);
+    world.log.append([note('a', 'tide')]);
+    const first = await world.compact();
+    world.log.append([note('b', 'storm')]);
+    world.log.append([], 1);
+    world.log.lowest = 3;
+    expect(await world.compact()).toEqual(first);
+    world.log.append([note('c', 'anchor')]);
+    await expect(world.compact()).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
+    expect(await world.run(world.states().latest())).toEqual(first);
+  });
+
   test('a failing embedding provider delays nothing: rows enter without a vector and get it later', async () => {
     const world = openWorld(UPSERT, 1);
     world.providerDown = true;
