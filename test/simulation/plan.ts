@@ -1,17 +1,8 @@
 import type { StreamSettings } from '../../src/streams/index.ts';
+import type { Faults } from '../harness/faulty-object-store.ts';
 
 /** How likely each fault is, 0 to 1; a plan draws which are active and how much (swarm testing). */
-export interface FaultRates {
-  lostRequest: number;
-  lostReply: number;
-  late: number;
-  repeated: number;
-  error: number;
-  /** Share of calls that take time before they take effect, and again before they answer; up to `maxDelayMs` each. */
-  delayed: number;
-  maxDelayMs: number;
-  /** A late put takes effect up to so long after its caller was told `unknown`. */
-  lateMs: number;
+export interface FaultRates extends Faults {
   /** Calls to the disk that fail (file journal only). */
   disk: number;
   /** Calls to the remote embedding provider that fail. */

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../src/base/index.ts';
 import type { TableStaging, TableStore, TableVersion } from '../../src/lakehouse/index.ts';
 import type { FileSystem, ObjectStore, OpenFile } from '../../src/storage/index.ts';
-import type { VirtualClock } from '../harness/virtual-clock.ts';
+import { sleepOn, type VirtualClock } from '../harness/virtual-clock.ts';
 import type { Life } from './life.ts';
 
 /** The clock of one process: it may show another time than its neighbours', and its timers stop with it. */
@@ -41,18 +41,7 @@ export class ProcessClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const onAbort = (): void => {
-        timer.cancel();
-        reject(signal?.reason);
-      };
-      const timer = this.after(ms, () => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    return sleepOn(this, ms, signal);
   }
 }
 
