@@ -1,5 +1,5 @@
 import { TailwaterError } from '../base/index.ts';
-import type { ObjectStore, StoredObject } from '../storage/index.ts';
+import { listAll, type ObjectStore, type StoredObject } from '../storage/index.ts';
 import type { Checkpoint, CreateOutcome, Journal } from './journal.ts';
 import { damaged, floorNeedsCheckpoint } from './journal-errors.ts';
 import { decodeDocument, encodeDocument } from './json-document.ts';
@@ -105,16 +105,11 @@ export class ObjectJournal implements Journal {
 
   async #checkpointSeqs(): Promise<number[]> {
     const seqs: number[] = [];
-    let startAfter: string | null = null;
-    for (;;) {
-      const page = await this.#store.list(this.#checkpoints, startAfter === null ? {} : { startAfter });
-      for (const { key } of page) {
-        const seq = parseSeqName(key.slice(this.#checkpoints.length));
-        if (seq !== null) seqs.push(seq);
-      }
-      if (page.length === 0) return seqs;
-      startAfter = page[page.length - 1].key;
+    for await (const { key } of listAll(this.#store, this.#checkpoints)) {
+      const seq = parseSeqName(key.slice(this.#checkpoints.length));
+      if (seq !== null) seqs.push(seq);
     }
+    return seqs;
   }
 }
 
