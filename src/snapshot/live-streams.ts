@@ -77,13 +77,15 @@ export class LiveStreams {
     const { catalog, shard, log } = this.#options;
     // A stream that was created while this node opened may be in the applied log already, and in the catalog only since it was read.
     while (shard.incarnations().some(incarnation => catalog.byIncarnation(incarnation) === undefined)) await catalog.refresh();
+    // The floor first: what it lets go of is then in the tables that are opened after it.
+    const floor = await log.floor();
     await Promise.all(catalog.list().map(definition => this.#add(definition)));
     let from = shard.seq + 1;
     for (const stream of this.#streams.values()) {
       if (this.#isBehind(stream)) from = Math.min(from, stream.logSeq + 1);
     }
     // What is below the floor is in tables, also where the table of an idle stream was written long before.
-    from = Math.max(from, await log.floor());
+    from = Math.max(from, floor);
     for await (const segment of log.range(from, shard.seq)) this.#apply(segment);
   }
 
