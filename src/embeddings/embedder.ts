@@ -1,5 +1,6 @@
 import { type Clock, isTailwaterError, type Random } from '../base/index.ts';
 import { CircuitBreaker } from './circuit-breaker.ts';
+import { type EachEmbedded, embedEach, isRefusal, RefusedTexts, statusOf } from './embed-each.ts';
 import type { EmbeddingProvider } from './provider.ts';
 import { VectorCache } from './vector-cache.ts';
 
@@ -31,6 +32,8 @@ export class Embedder {
   readonly #cache: VectorCache;
   readonly #breaker: CircuitBreaker;
   readonly #inFlight = new Map<string, Promise<Float32Array>>();
+  /** What the service refused lately, which `embedEach` leaves out. */
+  readonly refused: RefusedTexts;
   readonly #queue: (() => void)[] = [];
   readonly #counts = { requests: 0, failures: 0, texts: 0, cacheHits: 0 };
   #active = 0;
@@ -46,6 +49,7 @@ export class Embedder {
       breakerOpenMs: 10_000,
       ...options,
     };
+    this.refused = new RefusedTexts(options.clock);
     this.#cache = new VectorCache(provider.dimensions, this.#options.maxCacheEntries);
     this.#breaker = new CircuitBreaker(options.clock, this.#options.breakerFailures, this.#options.breakerOpenMs);
   }
@@ -83,6 +87,15 @@ export class Embedder {
     return vectors;
   }
 
+  /**
+   * As `embed`, but a text that the service refuses (too long for the model, say) does not keep the others from their vectors: it is found
+   * by halving the batch. Throws TW_EMBEDDING_FAILED when the service is down or takes nothing at all.
+   */
+  embedEach(texts: readonly string[], signal?: AbortSignal): Promise<EachEmbedded> {
+    const embed = (part: readonly string[]): Promise<Float32Array> => this.embed(part, signal);
+    return embedEach(texts, this.provider.dimensions, embed, this.refused);
+  }
+
   /** Takes what others asked for. Returns the texts whose request was given up by whoever had made it, not by the caller. */
   async #borrow(
     shared: ReadonlyMap<string, Promise<Float32Array>>,
@@ -107,6 +120,7 @@ export class Embedder {
       inFlight: this.#active,
       queued: this.#queue.length,
       cached: this.#cache.size,
+      refusedTexts: this.refused.size,
       breakerOpen: this.#breaker.isOpen ? 1 : 0,
     };
   }
@@ -165,7 +179,9 @@ export class Embedder {
           throw error;
         }
         this.#counts.failures++;
-        this.#breaker.failed();
+        // A service that refuses a text is there.
+        if (isRefusal(error)) this.#breaker.succeeded();
+        else this.#breaker.failed();
         if (attempt >= this.#options.maxAttempts || isHopeless(error)) throw error;
         await this.#options.clock.sleep(this.#delay(attempt, error), signal);
       }
@@ -182,6 +198,6 @@ export class Embedder {
 
 /** The same request would be refused again: 4xx other than timeout and rate limits. */
 function isHopeless(error: unknown): boolean {
-  const status = isTailwaterError(error) ? Number(error.data?.status ?? 0) : 0;
+  const status = statusOf(error);
   return status >= 400 && status < 500 && status !== 408 && status !== 409 && status !== 429;
 }

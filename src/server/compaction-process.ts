@@ -2,9 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Logger, TailwaterError } from '../base/index.ts';
-import type { TableVersions } from '../lakehouse/index.ts';
+import type { TableVersions, VectorAnswer, VectorRequest } from '../lakehouse/index.ts';
 import type { StreamDefinition } from '../streams/index.ts';
-import type { CompactionJob, CompactionMessage, PruneJob } from './compaction-protocol.ts';
+import type { CompactionJob, CompactionMessage, ComputedVectors, PruneJob } from './compaction-protocol.ts';
 
 const LOW_PRIORITY = 10;
 
@@ -17,6 +17,14 @@ export interface CompactionRunner {
   /** As TableStore.prune: it rewrites parts of the table, so it is done where compaction is, between its jobs. */
   prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What a runner needs of its node. */
+export interface CompactionHooks {
+  /** A table state of the stream was committed. */
+  onAdvanced(incarnation: string): void;
+  /** Vectors that rows of the table lack: what is stored, else computed now. Throws TW_EMBEDDING_FAILED. */
+  computedVectorsFor(definition: StreamDefinition, rows: VectorRequest[]): Promise<VectorAnswer>;
 }
 
 interface Waiting {
@@ -32,17 +40,17 @@ export class CompactionProcess implements CompactionRunner {
   readonly #dataDir: string;
   readonly #threads: number;
   readonly #logger: Logger;
-  readonly #onAdvanced: (incarnation: string) => void;
+  readonly #hooks: CompactionHooks;
   readonly #waiting = new Map<number, Waiting>();
   #child: ChildProcess | null = null;
   #nextId = 1;
   #closed = false;
 
-  constructor(dataDir: string, threads: number, logger: Logger, onAdvanced: (incarnation: string) => void) {
+  constructor(dataDir: string, threads: number, logger: Logger, hooks: CompactionHooks) {
     this.#dataDir = dataDir;
     this.#threads = threads;
     this.#logger = logger;
-    this.#onAdvanced = onAdvanced;
+    this.#hooks = hooks;
   }
 
   run(order: CompactionOrder): Promise<void> {
@@ -89,11 +97,24 @@ export class CompactionProcess implements CompactionRunner {
   }
 
   #receive(message: CompactionMessage): void {
-    if (message.kind === 'advanced') this.#onAdvanced(message.incarnation);
+    if (message.kind === 'advanced') this.#hooks.onAdvanced(message.incarnation);
+    if (message.kind === 'compute') void this.#compute(message.id, message.definition, message.rows);
     if (message.kind === 'done') this.#settle(message.id, null);
     if (message.kind === 'failed') {
       this.#settle(message.id, new TailwaterError(message.problem.code, { detail: message.problem.detail }));
     }
+  }
+
+  async #compute(id: number, definition: StreamDefinition, rows: VectorRequest[]): Promise<void> {
+    const child = this.#child;
+    const answer = await this.#hooks.computedVectorsFor(definition, rows).catch(error => {
+      this.#logger.warn(
+        { stream: definition.name, rows: rows.length, reason: String(error) },
+        'Rows of the table stay without vectors',
+      );
+      return null;
+    });
+    if (child?.connected) child.send({ computed: id, answer } satisfies ComputedVectors);
   }
 
   #exited(code: number | null, signal: string | null): void {

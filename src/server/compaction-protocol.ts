@@ -1,5 +1,5 @@
 import type { Problem } from '../base/index.ts';
-import type { TableVersions } from '../lakehouse/index.ts';
+import type { TableVersions, VectorAnswer, VectorRequest } from '../lakehouse/index.ts';
 import type { StreamDefinition } from '../streams/index.ts';
 
 /** What a node asks its compaction process: to move rows, or to see to indexes, fragments and vectors that are missing (C5, C7). */
@@ -22,8 +22,14 @@ export interface PruneJob {
   keep: readonly TableVersions[];
 }
 
+/** The node's answer to `compute`: what the process asked for, which has no keys of embedding services. Null: there are none now. */
+export interface ComputedVectors {
+  computed: number;
+  answer: VectorAnswer | null;
+}
+
 export type CompactionMessage =
-  | { kind: 'ready' }
+  | { kind: 'compute'; id: number; definition: StreamDefinition; rows: VectorRequest[] }
   /** A table state was committed; the node may take it over. */
   | { kind: 'advanced'; incarnation: string }
   | { kind: 'done'; id: number }

@@ -7,6 +7,9 @@ import type { EngineSettings } from './settings.ts';
 const CHECK_EVERY_MS = 250;
 /** After a failure nobody waits for, the stream is left alone for this long. */
 const PAUSE_AFTER_FAILURE_MS = 5000;
+/** Rows of a table that lack a vector are seen to this long after the last try, doubling while nothing is gained. */
+const FILL_EVERY_MS = 5000;
+const MAX_FILL_EVERY_MS = 600_000;
 /** Someone waits for it. */
 const URGENT = 1;
 
@@ -20,6 +23,8 @@ export class Compactions {
   readonly #logger: Logger;
   /** By incarnation: when a stream that failed may be tried again. */
   readonly #pausedUntilMs = new Map<string, number>();
+  /** By incarnation: streams whose tables lack vectors, and when these are asked for again. */
+  readonly #fills = new Map<string, { nullVectors: number; everyMs: number; nextMs: number }>();
   #timer: Timer | null = null;
   #lastFailure: string | null = null;
 
@@ -61,7 +66,10 @@ export class Compactions {
 
   #watch(): void {
     this.#timer = this.#clock.after(CHECK_EVERY_MS, () => {
-      for (const stream of this.#streams.all()) this.#requestIfDue(stream);
+      for (const stream of this.#streams.all()) {
+        this.#requestIfDue(stream);
+        this.#requestFill(stream);
+      }
       this.#watch();
     });
   }
@@ -90,6 +98,21 @@ export class Compactions {
     this.#queue.request(incarnation, this.#streams.shard.seq).catch(() => {
       this.#pausedUntilMs.set(incarnation, this.#clock.nowMs() + PAUSE_AFTER_FAILURE_MS);
     });
+  }
+
+  /** Upkeep fills vectors (C7), but only a stream that is written to would come to it. */
+  #requestFill({ definition: { incarnation }, newestState: state }: LiveStream): void {
+    if (state === null || state.nullVectors === 0) {
+      this.#fills.delete(incarnation);
+      return;
+    }
+    const nowMs = this.#clock.nowMs();
+    const fill = this.#fills.get(incarnation);
+    if (fill !== undefined && nowMs < fill.nextMs) return;
+    const isIdle = fill !== undefined && fill.nullVectors <= state.nullVectors;
+    const everyMs = isIdle ? Math.min(fill.everyMs * 2, MAX_FILL_EVERY_MS) : FILL_EVERY_MS;
+    this.#fills.set(incarnation, { nullVectors: state.nullVectors, everyMs, nextMs: nowMs + everyMs });
+    if (fill !== undefined) this.#queue.request(incarnation, state.logSeq).catch(() => {});
   }
 
   async #run(incarnation: string, throughSegment: number, options: { full: boolean; caughtUp?: () => void }): Promise<void> {

@@ -268,13 +268,17 @@ export class Engine implements EngineLike {
         ?.advance({ patient: true })
         .catch(error => settings.logger.error({ error: String(error) }, 'A new table state could not be opened'));
     };
+    const computedVectorsFor = embedders.computedVectorsFor.bind(embedders);
     if (settings.compactionHost === 'process') {
-      return new CompactionProcess(settings.dataDir, settings.compactionThreads, settings.logger, onAdvanced);
+      return new CompactionProcess(settings.dataDir, settings.compactionThreads, settings.logger, {
+        onAdvanced,
+        computedVectorsFor,
+      });
     }
     const { store, tables } = folder;
     const { clock, random, logger } = settings;
     return new InlineCompaction(
-      { store, tables, log, clock, random, logger, vectorsFor: embedders.vectorsFor.bind(embedders) },
+      { store, tables, log, clock, random, logger, vectorsFor: embedders.vectorsFor.bind(embedders), computedVectorsFor },
       onAdvanced,
     );
   }

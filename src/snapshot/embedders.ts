@@ -1,7 +1,11 @@
 import type { Clock, Random } from '../base/index.ts';
-import { createProvider, Embedder, SegmentVectors } from '../embeddings/index.ts';
+import { createProvider, type EachEmbedded, Embedder, SegmentVectors } from '../embeddings/index.ts';
 import type { ObjectStore } from '../storage/index.ts';
 import { type EmbedSettings, MAX_SEGMENT_RECORDS, type StreamDefinition } from '../streams/index.ts';
+
+/** Texts of one call to a provider by upkeep, and how long it goes on with further ones: below the patience of a table commit. */
+const COMPUTE_ROWS = 512;
+const COMPUTE_BUDGET_MS = 5_000;
 
 export interface EmbeddersOptions {
   store: ObjectStore;
@@ -56,6 +60,47 @@ export class Embedders {
     }
     await this.#persisted(definition, rows, vectors, hasVector);
     return { vectors, hasVector };
+  }
+
+  /**
+   * For upkeep, which may wait (C7): what `vectorsFor` has, and the rest computed now, as much as there is time for. Rows whose text the
+   * service refuses have none. Throws TW_EMBEDDING_FAILED when the service is down and nothing was there.
+   */
+  async computedVectorsFor(
+    definition: StreamDefinition,
+    rows: readonly { seq: number; text: string }[],
+  ): Promise<{ vectors: Float32Array; hasVector: Uint8Array }> {
+    const { clock } = this.#options;
+    const known = await this.vectorsFor(definition, rows);
+    const missing = [...rows.keys()].filter(index => known.hasVector[index] === 0);
+    const embedder = this.of(definition.embed!);
+    const { dimensions } = embedder.provider;
+    const untilMs = clock.nowMs() + COMPUTE_BUDGET_MS;
+    for (let from = 0; from < missing.length && clock.nowMs() < untilMs; from += COMPUTE_ROWS) {
+      const part = missing.slice(from, from + COMPUTE_ROWS);
+      const each = await this.#embedEach(
+        embedder,
+        part.map(index => rows[index].text),
+        known.hasVector,
+      );
+      if (each === null) break;
+      for (const [at, index] of part.entries()) {
+        if (each.hasVector[at] === 0) continue;
+        known.vectors.set(each.vectors.subarray(at * dimensions, (at + 1) * dimensions), index * dimensions);
+        known.hasVector[index] = 1;
+      }
+    }
+    return known;
+  }
+
+  /** Null when the service fails after others had their vectors: these are not thrown away. */
+  async #embedEach(embedder: Embedder, texts: string[], hasVector: Uint8Array): Promise<EachEmbedded | null> {
+    try {
+      return await embedder.embedEach(texts);
+    } catch (error) {
+      if (!hasVector.includes(1)) throw error;
+      return null;
+    }
   }
 
   async #persisted(

@@ -91,9 +91,13 @@ export class RemotePump {
     return batch;
   }
 
+  /** The oldest rows without a vector, except those whose text the service refuses. */
   #pending(limit: number): Batch {
-    const { ordinals, texts, seqs } = this.#tail.pendingEmbeddings(limit);
-    return { ordinals, texts, seqs };
+    const { refused } = this.#embedders.of(this.#definition.embed!);
+    const { ordinals, texts, seqs } = this.#tail.pendingEmbeddings(limit + refused.size);
+    if (refused.size === 0) return { ordinals, texts, seqs };
+    const taken = [...texts.keys()].filter(index => refused.of(texts[index]) === null).slice(0, limit);
+    return { ordinals: taken.map(i => ordinals[i]), texts: taken.map(i => texts[i]), seqs: taken.map(i => seqs[i]) };
   }
 
   async #embed(batch: Batch): Promise<void> {
@@ -106,13 +110,25 @@ export class RemotePump {
       indices.filter(index => persisted[at]?.vectorOf(batch.seqs[index] % MAX_SEGMENT_RECORDS) === undefined),
     );
     const embedder = this.#embedders.of(this.#definition.embed!);
-    const computed = await embedder.embed(
+    const computed = await embedder.embedEach(
       missing.map(index => batch.texts[index]),
       this.#stop.signal,
     );
-    const vectorAt = new Map(missing.map((index, at) => [index, computed.subarray(at * dimensions, (at + 1) * dimensions)]));
+    if (computed.refusal !== null) {
+      const reason = computed.refusal.message;
+      this.#logger.warn(
+        { stream: this.#definition.name, reason },
+        'The embedding service refuses some texts; text search finds them',
+      );
+    }
+    const vectorAt = new Map<number, Float32Array>();
+    for (const [at, index] of missing.entries()) {
+      if (computed.hasVector[at] !== 0) vectorAt.set(index, computed.vectors.subarray(at * dimensions, (at + 1) * dimensions));
+    }
     for (const [at, [segment, indices]] of segments.entries()) {
-      const entries = indices.map(index => ({ seqIndex: batch.seqs[index] % MAX_SEGMENT_RECORDS, vector: vectorAt.get(index)! }));
+      const entries = indices
+        .filter(index => vectorAt.has(index))
+        .map(index => ({ seqIndex: batch.seqs[index] % MAX_SEGMENT_RECORDS, vector: vectorAt.get(index)! }));
       const stored = persisted[at] ?? (await store.write(segment, entries));
       this.#hand(batch, indices, index => stored.vectorOf(batch.seqs[index] % MAX_SEGMENT_RECORDS) ?? vectorAt.get(index));
     }

@@ -11,10 +11,12 @@ export interface EmbeddingRequest {
   authorization: string | undefined;
 }
 
-/** A local service that speaks OpenAI's embeddings API; each request takes the next behaviour, then the default. */
+/** A local service that speaks OpenAI's embeddings API; each request takes the next behaviour, then the usual one. */
 export class EmbeddingServer {
   readonly requests: EmbeddingRequest[] = [];
   readonly behaviours: Behaviour[] = [];
+  /** What is done when no behaviour is left. */
+  usual: Behaviour = embeds;
   readonly #server: Server;
 
   private constructor() {
@@ -42,7 +44,7 @@ export class EmbeddingServer {
     const body = JSON.parse(Buffer.concat(chunks).toString());
     const request = { ...body, authorization: message.headers.authorization };
     this.requests.push(request);
-    (this.behaviours.shift() ?? embeds)(request, response);
+    (this.behaviours.shift() ?? this.usual)(request, response);
   }
 }
 
@@ -64,6 +66,12 @@ export const embeds: Behaviour = ({ input, dimensions }, response) => {
 
 export function refuses(status: number, headers: Record<string, string> = {}): Behaviour {
   return (_request, response) => answer(response, status, { error: { message: 'no', type: 'x' } }, headers);
+}
+
+/** Embeds, but refuses a request that has a text of more than `maxLength`, as a model with a limited context does. */
+export function embedsUpTo(maxLength: number): Behaviour {
+  return (request, response) =>
+    (request.input.every(text => text.length <= maxLength) ? embeds : refuses(400))(request, response);
 }
 
 export function answers(data: { index: number; embedding: unknown[] }[]): Behaviour {

@@ -86,6 +86,7 @@ async function compactAll(world: World, node: SimNode, incarnation: string): Pro
   if (state === undefined) return;
   const compacted = model.countAt(state.logSeq);
   must(compacted === model.records.length, 'compaction gets to the head', () => ({ logSeq: state.logSeq, head: truth.head }));
+  must(state.nullVectors === 0, 'a healed provider fills every vector', () => ({ nullVectors: state.nullVectors }));
   await checkTable(world, model, state);
   must(node.streams.get(incarnation)!.tail.rows === 0, 'a compacted stream has no tail', () => incarnation);
 }

@@ -135,7 +135,8 @@ export class SimNode {
     const { store, tables, log, clock, random, embedders } = this.#parts;
     const fullyHashedRows = random.float() < 0.5 ? 100 : 0;
     const vectorsFor = embedders.vectorsFor.bind(embedders);
-    return { store, tables, log, clock, random, vectorsFor, settings: { ...COMPACTION, fullyHashedRows } };
+    const computedVectorsFor = embedders.computedVectorsFor.bind(embedders);
+    return { store, tables, log, clock, random, vectorsFor, computedVectorsFor, settings: { ...COMPACTION, fullyHashedRows } };
   }
 
   /** An orderly stop. */

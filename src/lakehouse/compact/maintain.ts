@@ -73,7 +73,7 @@ async function fillBatch(work: TableWork): Promise<Attempt<boolean>> {
   const base = await latestState(work);
   const startedMs = work.clock.nowMs();
   const { requests, exhausted } = await rowsWithoutVector(work, base);
-  const answer = await askForVectors(work, requests);
+  const answer = await askForVectors(work, requests, work.computedVectorsFor ?? work.vectorsFor);
   const filled = requests.filter((_, index) => answer.hasVector[index] !== 0).map(request => request.seq);
   const nullVectors = exhausted ? requests.length - filled.length : Math.max(1, base.nullVectors - filled.length);
   if (filled.length === 0 && nullVectors === base.nullVectors) return { kind: 'done', value: false };

@@ -80,6 +80,8 @@ export interface CompactionContext {
   logger?: Logger;
   /** The vectors that exist or can be had at once; a failing provider leaves them out. */
   vectorsFor(definition: StreamDefinition, rows: VectorRequest[]): Promise<VectorAnswer>;
+  /** As `vectorsFor`, and what is missing is computed: for upkeep, where nothing waits for it. Absent: `vectorsFor`. */
+  computedVectorsFor?(definition: StreamDefinition, rows: VectorRequest[]): Promise<VectorAnswer>;
   settings?: Partial<CompactionSettings>;
 }
 

@@ -1,5 +1,5 @@
 import type { DerivedStep } from './derive.ts';
-import type { TableWork, VectorAnswer, VectorRequest } from './settings.ts';
+import type { CompactionContext, TableWork, VectorAnswer, VectorRequest } from './settings.ts';
 
 /** Vectors aligned with the rows of a table write. */
 export interface RowVectors {
@@ -13,7 +13,7 @@ export interface RowVectors {
 export async function vectorsOfStep(work: TableWork, derived: DerivedStep, rowCount: number): Promise<RowVectors | null> {
   const dimensions = work.definition.embed?.dimensions;
   if (dimensions === undefined) return null;
-  const answer = await askForVectors(work, derived.embed);
+  const answer = await askForVectors(work, derived.embed, work.vectorsFor);
   const missing = answer.hasVector.reduce((sum, has) => sum + (has === 0 ? 1 : 0), 0);
   if (derived.embed.length === rowCount) return { ...answer, missing };
   const vectors = new Float32Array(rowCount * dimensions);
@@ -27,19 +27,23 @@ export async function vectorsOfStep(work: TableWork, derived: DerivedStep, rowCo
 }
 
 /** Never fails and never waits beyond the deadline: what is not there by then is filled in later (C7). */
-export async function askForVectors(work: TableWork, requests: VectorRequest[]): Promise<VectorAnswer> {
+export async function askForVectors(
+  work: TableWork,
+  requests: VectorRequest[],
+  source: CompactionContext['vectorsFor'],
+): Promise<VectorAnswer> {
   const dimensions = work.definition.embed?.dimensions ?? 0;
   if (requests.length === 0) return none(0, 0);
   const late = Promise.withResolvers<null>();
   const timer = work.clock.after(work.limits.vectorsDeadlineMs, () => late.resolve(null));
   try {
-    const answer = await Promise.race([work.vectorsFor(work.definition, requests), late.promise]);
+    const answer = await Promise.race([source(work.definition, requests), late.promise]);
     if (answer !== null) return answer;
-    work.logger?.warn({ stream: work.definition.name, rows: requests.length }, 'vectors are late; rows enter the table without');
+    work.logger?.warn({ stream: work.definition.name, rows: requests.length }, 'vectors are late; rows stay without');
   } catch (error) {
     work.logger?.warn(
       { stream: work.definition.name, rows: requests.length, error: String(error) },
-      'no vectors; rows enter the table without',
+      'no vectors; rows stay without',
     );
   } finally {
     timer.cancel();
