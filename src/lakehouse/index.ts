@@ -13,7 +13,16 @@ export { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger, compactionDue, typ
 export type { CompactionRequest } from './queue/job.ts';
 export { TableStates } from './states/table-states.ts';
 export { TableStatistics } from './statistics/statistics.ts';
-export type { ChangedRow, StagedFacts, TableRows, TableStaging, TableStore, TableVersion, TableVersions } from './table-store.ts';
+export type {
+  CandidateDetail,
+  ChangedRow,
+  StagedFacts,
+  TableRows,
+  TableStaging,
+  TableStore,
+  TableVersion,
+  TableVersions,
+} from './table-store.ts';
 export type {
   IndexableRow,
   TableCandidate,

@@ -82,14 +82,19 @@ export interface ScanOptions {
   batchRows?: number;
 }
 
+/** Whether candidates come with their whole rows (default), which is dear, or with what ranking needs only. */
+export type CandidateDetail = 'rows' | 'ranking';
+
 /** Reads of one immutable version; safe to share between requests. */
 export interface TableVersion {
   /** Rows of these keys, in any order, without those absent. */
   byKeys(keys: readonly Uint8Array[]): Promise<TableRow[]>;
   /** Best `limit` rows by full text for an analyzed query (terms of the analyzer), with `text`. `where` is Lance SQL, a superset of the filter. */
-  searchText(query: string, limit: number, where: string | null): Promise<TableCandidate[]>;
+  searchText(query: string, limit: number, where: string | null, detail?: CandidateDetail): Promise<TableCandidate[]>;
   /** Nearest `limit` rows by cosine distance, ascending, with exact `distance`; rows without a vector never appear. */
-  searchVector(vector: Float32Array, limit: number, where: string | null): Promise<TableCandidate[]>;
+  searchVector(vector: Float32Array, limit: number, where: string | null, detail?: CandidateDetail): Promise<TableCandidate[]>;
+  /** The whole rows of these candidates of this version, in order. */
+  rowsOf(candidates: readonly TableCandidate[]): Promise<TableRow[]>;
   /** Rows of a partition with first <= offset <= last, by offset, at most `limit`; for upsert streams `rows` and `changes` merged. */
   byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]>;
   /** All rows (not changes), unordered, in batches. */

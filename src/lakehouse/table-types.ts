@@ -35,12 +35,19 @@ export interface TableRow {
   value: Uint8Array | null;
 }
 
-/** A search candidate of the table, with what re-scoring needs. */
-export interface TableCandidate extends TableRow {
+/** A search candidate of the table, with what ranking needs. */
+export interface TableCandidate {
+  /** Of the row within its table version, for `rowsOf`. */
+  id: bigint;
+  seq: number;
+  key: Uint8Array | null;
+  timeMs: number;
   /** The `_text` of the row, for text candidates. */
   text?: string;
   /** Cosine distance as an exact computation over `_embedding`, for vector candidates. */
   distance?: number;
+  /** The whole row, when it was asked for. */
+  row?: TableRow;
 }
 
 /** A row with what it is searched by; null when it has no text or no vector. */

@@ -14,12 +14,15 @@ import { byScoreThenNewest, decayByAge, type FusedRow, fuse, type LegRow, rankOn
 import { newestTableRows } from './newest-leg.ts';
 import { planSearch, type SearchPlan } from './plan.ts';
 import type { QueryRequest, SearchAnswer, SearchHit } from './query-types.ts';
-import { parsedValue, type TableLeg, tableTextLeg, tableVectorLeg } from './table-legs.ts';
+import { loadRows, parsedValue, type TableHit, type TableLeg, tableTextLeg, tableVectorLeg, wholeHit } from './table-legs.ts';
 
 /** A row of either tier, in a leg. */
-interface Candidate extends LegRow {
-  tier: 'tail' | 'table';
-  record: () => StreamRecord;
+type Candidate = ({ tier: 'tail' } & LegRow & { record: () => StreamRecord }) | ({ tier: 'table' } & TableHit);
+
+interface Best {
+  rows: FusedRow<Candidate>[];
+  records: StreamRecord[];
+  nowMs: number;
 }
 
 type Skipped = Freshness['skipped'];
@@ -51,11 +54,10 @@ export class Searcher {
     this.#options.onSearch?.(definition);
     // A search in memory never waits: without this, a caller that searches in a loop would keep I/O and timers from ever running.
     await clock.turn();
-    const ranked = await withinDeadline(clock, deadlineAtMs, this.#rank(pinned, plan, vector, skipped));
-    const nowMs = clock.nowMs();
-    const rows = plan.recency === null ? ranked : decayByAge(ranked, plan.recency, nowMs);
+    const best = this.#best(pinned, plan, vector, skipped);
+    const { rows, records, nowMs } = await withinDeadline(clock, deadlineAtMs, best);
     return {
-      hits: rows.slice(0, plan.limit).map(fused => toHit(fused, plan, nowMs)),
+      hits: rows.map((fused, index) => toHit(fused, records[index], plan, nowMs)),
       freshness: freshnessOf(pinned, nowMs, skipped),
       token: tokenOf(pinned),
     };
@@ -76,6 +78,14 @@ export class Searcher {
       skipped.push({ leg: 'vector', reason: `The query could not be embedded: ${error.message}` });
       return null;
     }
+  }
+
+  /** The rows of the answer and their records, at the time they are ranked for. */
+  async #best(pinned: Pinned, plan: SearchPlan, vector: Float32Array | null, skipped: Skipped): Promise<Best> {
+    const ranked = await this.#rank(pinned, plan, vector, skipped);
+    const nowMs = this.#options.clock.nowMs();
+    const rows = (plan.recency === null ? ranked : decayByAge(ranked, plan.recency, nowMs)).slice(0, plan.limit);
+    return { rows, records: await recordsOf(pinned, rows), nowMs };
   }
 
   async #rank(pinned: Pinned, plan: SearchPlan, vector: Float32Array | null, skipped: Skipped): Promise<FusedRow<Candidate>[]> {
@@ -111,7 +121,7 @@ export class Searcher {
     const fresh = pinned.tail.newest(plan.limit, accepter(pinned, plan)).map(ordinal => fromTail(pinned, ordinal, 1));
     const missing = plan.limit - fresh.length;
     const rows = pinned.table === null || missing === 0 ? [] : await newestTableRows(pinned, plan, missing);
-    const older = rows.map<Candidate>(row => ({ seq: row.seq, timeMs: row.timeMs, score: 1, tier: 'table', record: () => row }));
+    const older = rows.map<Candidate>(row => ({ ...wholeHit(row, 1), tier: 'table' }));
     return [...fresh, ...older].map(row => ({ row, score: row.score, ranks: {} }));
   }
 }
@@ -121,7 +131,7 @@ function merge(leg: string, fresh: Candidate[], table: TableLeg | null, plan: Se
   if (!table.exhaustive) {
     skipped.push({ leg, reason: 'Too many rows of the table were hidden or filtered out; make the filter more selective.' });
   }
-  const stored = table.hits.map<Candidate>(hit => ({ ...hit, tier: 'table', record: () => hit.row }));
+  const stored = table.hits.map<Candidate>(hit => ({ ...hit, tier: 'table' }));
   return [...fresh, ...stored].sort(byScoreThenNewest).slice(0, plan.legDepth);
 }
 
@@ -143,8 +153,14 @@ function reportMissing(pinned: Pinned, skipped: Skipped): void {
   }
 }
 
-function toHit(fused: FusedRow<Candidate>, plan: SearchPlan, nowMs: number): SearchHit {
-  const record = fused.row.record();
+async function recordsOf(pinned: Pinned, rows: readonly FusedRow<Candidate>[]): Promise<StreamRecord[]> {
+  const hits = rows.flatMap(({ row }) => (row.tier === 'table' ? [row] : []));
+  const loaded = await loadRows(pinned, hits);
+  let next = 0;
+  return rows.map(({ row }) => (row.tier === 'tail' ? row.record() : loaded[next++]));
+}
+
+function toHit(fused: FusedRow<Candidate>, record: StreamRecord, plan: SearchPlan, nowMs: number): SearchHit {
   const hit: SearchHit = {
     record,
     score: fused.score,

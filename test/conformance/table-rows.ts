@@ -101,7 +101,7 @@ export async function seqsWhere(version: TableVersion, where: string): Promise<n
   return seqsOf(await scanned(version, { where }));
 }
 
-export function seqsOf(rows: readonly TableRow[]): number[] {
+export function seqsOf(rows: readonly { seq: number }[]): number[] {
   return rows.map(row => row.seq).sort((a, b) => a - b);
 }
 

@@ -276,7 +276,11 @@ export function tableStoreConformance(name: string, makeWorld: () => Promise<Tab
             2,
           ]);
           expect(await version.searchText('absent', 10, null)).toEqual([]);
-          expect(sorted(found)).toEqual(sorted([rows[0], rows[1], rows[3]]));
+          expect(sorted(found.map(({ row }) => row!))).toEqual(sorted([rows[0], rows[1], rows[3]]));
+          const light = await version.searchText('harbour tide', 10, null, 'ranking');
+          expect(light).toEqual(found.map(({ row: _, ...candidate }) => candidate));
+          expect(await version.rowsOf(light.toReversed())).toEqual(found.map(({ row }) => row).toReversed());
+          expect(await version.rowsOf([])).toEqual([]);
         },
       );
     });
@@ -291,6 +295,9 @@ export function tableStoreConformance(name: string, makeWorld: () => Promise<Tab
         expect(found.map(row => row.seq)).toEqual([1, 4, 3, 5]);
         for (const [index, distance] of [0, 0.4, 1, 2].entries()) expect(found[index].distance).toBeCloseTo(distance, 6);
         expect((await version.searchVector(query, 2, null)).map(row => row.seq)).toEqual([1, 4]);
+        const light = await version.searchVector(query, 10, null, 'ranking');
+        expect(light).toEqual(found.map(({ row: _, ...candidate }) => candidate));
+        expect(await version.rowsOf(light)).toEqual(found.map(({ row }) => row));
         const where = filterToSql(parseFilter({ price: { $gte: 2 } }), SCHEMA);
         expect((await version.searchVector(query, 2, where)).map(row => row.seq)).toEqual([4, 3]);
       });

@@ -75,8 +75,9 @@ export function tablesOf(tables: TableStore, life: Life, wait: () => Promise<voi
   });
   const versionOf = (version: TableVersion): TableVersion => ({
     byKeys: keys => call(() => version.byKeys(keys)),
-    searchText: (query, limit, where) => call(() => version.searchText(query, limit, where)),
-    searchVector: (vector, limit, where) => call(() => version.searchVector(vector, limit, where)),
+    searchText: (query, limit, where, detail) => call(() => version.searchText(query, limit, where, detail)),
+    searchVector: (vector, limit, where, detail) => call(() => version.searchVector(vector, limit, where, detail)),
+    rowsOf: candidates => call(() => version.rowsOf(candidates)),
     byOffsets: (partition, first, last, limit) => call(() => version.byOffsets(partition, first, last, limit)),
     scan: options => version.scan(options),
     scanIndexable: options => version.scanIndexable(options),

@@ -1,7 +1,7 @@
 import { isTailwaterError, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { DatasetKind } from '../columns/arrow-schema.ts';
-import type { ScanOptions, TableVersion, TableVersions } from '../table-store.ts';
+import type { CandidateDetail, ScanOptions, TableVersion, TableVersions } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow } from '../table-types.ts';
 
 /** Failures of the machine, not of the bytes. */
@@ -44,12 +44,16 @@ export class NamedReads implements TableVersion {
     return this.#read(this.#rows, () => this.#version.byKeys(keys));
   }
 
-  searchText(query: string, limit: number, where: string | null): Promise<TableCandidate[]> {
-    return this.#read(this.#rows, () => this.#version.searchText(query, limit, where));
+  searchText(query: string, limit: number, where: string | null, detail?: CandidateDetail): Promise<TableCandidate[]> {
+    return this.#read(this.#rows, () => this.#version.searchText(query, limit, where, detail));
   }
 
-  searchVector(vector: Float32Array, limit: number, where: string | null): Promise<TableCandidate[]> {
-    return this.#read(this.#rows, () => this.#version.searchVector(vector, limit, where));
+  searchVector(vector: Float32Array, limit: number, where: string | null, detail?: CandidateDetail): Promise<TableCandidate[]> {
+    return this.#read(this.#rows, () => this.#version.searchVector(vector, limit, where, detail));
+  }
+
+  rowsOf(candidates: readonly TableCandidate[]): Promise<TableRow[]> {
+    return this.#read(this.#rows, () => this.#version.rowsOf(candidates));
   }
 
   byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]> {

@@ -1,7 +1,7 @@
 import { analyze, BM25_DEFAULTS, Bm25 } from '../../streams/index.ts';
 import { cosineDistance } from '../datasets/distance.ts';
 import { readOffsets } from '../datasets/offsets.ts';
-import type { ScanOptions, TableVersion } from '../table-store.ts';
+import type { CandidateDetail, ScanOptions, TableVersion } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { type Content, rowsOfKeys, type StoredRow } from './memory-dataset.ts';
 import { rowsWhere } from './row-values.ts';
@@ -25,7 +25,12 @@ export class MemoryVersion implements TableVersion {
     return rowsOfKeys(this.#rows, keys);
   }
 
-  async searchText(query: string, limit: number, where: string | null): Promise<TableCandidate[]> {
+  async searchText(
+    query: string,
+    limit: number,
+    where: string | null,
+    detail: CandidateDetail = 'rows',
+  ): Promise<TableCandidate[]> {
     const terms = [...new Set(analyze(query))];
     const documents = this.#rows.rows.filter(stored => stored.text !== null);
     const bm25 = this.#bm25(documents, terms);
@@ -34,15 +39,25 @@ export class MemoryVersion implements TableVersion {
       .filter(({ score }) => score > 0)
       .sort((a, b) => b.score - a.score || b.stored.row.seq - a.stored.row.seq)
       .slice(0, limit)
-      .map(({ stored }) => ({ ...stored.row, text: stored.text! }));
+      .map(({ stored }) => ({ ...candidateOf(stored, detail), text: stored.text! }));
   }
 
-  async searchVector(vector: Float32Array, limit: number, where: string | null): Promise<TableCandidate[]> {
+  async searchVector(
+    vector: Float32Array,
+    limit: number,
+    where: string | null,
+    detail: CandidateDetail = 'rows',
+  ): Promise<TableCandidate[]> {
     const embedded = this.#rows.rows.filter(stored => stored.vector !== null);
     return rowsWhere(this.#schema, embedded, where)
-      .map(({ row, vector: own }) => ({ ...row, distance: cosineDistance(vector, own!) }))
+      .map(stored => ({ ...candidateOf(stored, detail), distance: cosineDistance(vector, stored.vector!) }))
       .sort((a, b) => a.distance - b.distance || b.seq - a.seq)
       .slice(0, limit);
+  }
+
+  async rowsOf(candidates: readonly TableCandidate[]): Promise<TableRow[]> {
+    const bySeq = new Map(this.#rows.rows.map(({ row }) => [BigInt(row.seq), row]));
+    return candidates.map(({ id }) => bySeq.get(id)!);
   }
 
   async byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]> {
@@ -89,4 +104,10 @@ export class MemoryVersion implements TableVersion {
     this.#terms.set(stored, terms);
     return terms;
   }
+}
+
+/** The model's row ids are the log sequences. */
+function candidateOf({ row }: StoredRow, detail: CandidateDetail): TableCandidate {
+  const { seq, key, timeMs } = row;
+  return { id: BigInt(seq), seq, key, timeMs, ...(detail === 'rows' ? { row } : {}) };
 }
