@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -60,6 +60,18 @@ describe('ingesting files', () => {
           expect(seen).toEqual(LINES);
         }
       }
+    }));
+
+  test('knows a file by where it lies: files of one name do not take turns, and the way to a file does not matter', () =>
+    withEngine(async tailwater => {
+      await tailwater.createStream('s', { kind: 'append' });
+      const a = put('a/x.ndjson', '{"from":"a"}');
+      const b = put('b/x.ndjson', '{"from":"b"}');
+      for (const path of [a, b, a, b]) await ingestSource(path, 's', tailwater);
+      symlinkSync(join(folder, 'a'), join(folder, 'c'));
+      const ways = [join(folder, 'b', '..', 'a', 'x.ndjson'), join(folder, 'a'), join(folder, 'c', 'x.ndjson'), folder];
+      for (const path of ways) expect((await ingestSource(path, 's', tailwater)).records).toBe(0);
+      expect(await valuesOf(tailwater, 's')).toEqual([{ from: 'a' }, { from: 'b' }]);
     }));
 
   test('goes on before a line that is too large, after dying there', () =>

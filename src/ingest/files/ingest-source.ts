@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { TailwaterError, utf8 } from '../../base/index.ts';
@@ -50,7 +51,7 @@ export interface IngestSummary extends IngestProgress {
 
 /**
  * Ingests a file, a folder or standard input (`-`) into a stream. Progress is kept with the rows, so running it again, or after a crash at any
- * moment, adds nothing twice; a file whose content changed is read from its start. Standard input cannot be resumed. Throws TW_SOURCE.
+ * moment, adds nothing twice; a file is known by its absolute path, and one whose content changed is read from its start. Standard input cannot be resumed. Throws TW_SOURCE.
  */
 export async function ingestSource(
   path: string,
@@ -106,7 +107,7 @@ class IngestRun {
 
   async #file(file: SourceFile): Promise<void> {
     this.summary.file = file.name;
-    const source = `${this.#stream}/${file.name}`;
+    const source = `${this.#stream}:${file.identity}`;
     const contentHash = await contentHashOf(file.path);
     const [known] = await this.#target.sourceProgress([source]);
     const same = known?.contentHash === contentHash;
@@ -183,5 +184,6 @@ class IngestRun {
 
 /** A retry of the same batch is recognised even when its answer was lost. */
 function keyOf({ source, contentHash, position, done }: SourceProgress): string {
-  return `ingest:${contentHash.slice(0, 32)}:${position}:${done ? 'done' : 'part'}:${source}`.slice(0, 512);
+  const name = createHash('sha256').update(source).digest('hex').slice(0, 32);
+  return `ingest:${contentHash.slice(0, 32)}:${position}:${done ? 'done' : 'part'}:${name}`;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { opendir, stat } from 'node:fs/promises';
+import { opendir, realpath, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { TailwaterError } from '../../base/index.ts';
 
@@ -10,6 +10,8 @@ export type SourceFormat = (typeof FORMATS)[number];
 /** A file that is to be ingested. */
 export interface SourceFile {
   path: string;
+  /** Absolute, without symbolic links, with forward slashes: what the file is known by when it is ingested again. */
+  identity: string;
   /** How the records name it: relative to the folder that was asked for, with forward slashes. */
   name: string;
   bytes: number;
@@ -47,7 +49,7 @@ export async function listSources(path: string, forced: SourceFormat | null): Pr
       throw new TailwaterError('TW_SOURCE', {
         detail: `The extension of ${path} says no format; name one of ${FORMATS.join(', ')}.`,
       });
-    return [{ path, name: basename(path), bytes: found.size, format: chosen, gzip }];
+    return [{ path, identity: await identityOf(path), name: basename(path), bytes: found.size, format: chosen, gzip }];
   }
   const files: SourceFile[] = [];
   for await (const file of walk(path)) {
@@ -56,7 +58,8 @@ export async function listSources(path: string, forced: SourceFormat | null): Pr
     if (chosen === null) continue;
     files.push({
       path: file,
-      name: relative(path, file).split(sep).join('/'),
+      identity: await identityOf(file),
+      name: slashed(relative(path, file)),
       bytes: (await statOf(file)).size,
       format: chosen,
       gzip,
@@ -72,6 +75,18 @@ async function* walk(folder: string): AsyncGenerator<string> {
     if (entry.isDirectory()) yield* walk(path);
     else if (entry.isFile()) yield path;
   }
+}
+
+async function identityOf(path: string): Promise<string> {
+  try {
+    return slashed(await realpath(path));
+  } catch (error) {
+    throw sourceError(path, error);
+  }
+}
+
+function slashed(path: string): string {
+  return path.split(sep).join('/');
 }
 
 async function statOf(path: string) {
