@@ -113,12 +113,13 @@ export class Pinner {
     const knownTimeMs = await this.#timeOf(segment);
     const stream = streams.require(definition);
     const base = { definition, shard: streams.shardNumber, throughSegment: segment };
-    const live = stream.logSeq > segment ? null : nowAt(stream, segment);
-    const cut = live === null || live.tail.missingVectors() > 0 ? await this.#rebuilt(stream, segment, live) : live;
+    if (lacksVectors(liveAt(stream, segment))) await this.#options.past.fillVectors(stream.tail, segment);
+    const live = liveAt(stream, segment);
+    const cut = live === null || lacksVectors(live) ? await this.#rebuilt(stream, segment, live) : live;
     return { ...base, throughTimeMs: knownTimeMs ?? cut.table?.state.logTimeMs ?? 0, ...cut };
   }
 
-  /** A row that is superseded by now may never have got a vector: a rebuilt cut has it, where the log still goes back so far. */
+  /** Vectors that the tail cannot have now may be in an older table, where that and the log after it are still kept. */
   async #rebuilt(stream: LiveStream, segment: number, otherwise: PinnedCut | null): Promise<PinnedCut> {
     try {
       return { ...(await this.#options.past.at(stream, segment)), resident: null };
@@ -168,6 +169,15 @@ function timeExpired(timeMs: number): TailwaterError {
   return new TailwaterError('TW_HISTORY_EXPIRED', {
     detail: `The log of ${new Date(timeMs).toISOString()} is no longer kept; a token of that time may still be answered.`,
   });
+}
+
+/** Null when the table holds something newer. */
+function liveAt(stream: LiveStream, segment: number): PinnedCut | null {
+  return stream.logSeq > segment ? null : nowAt(stream, segment);
+}
+
+function lacksVectors(cut: PinnedCut | null): boolean {
+  return cut !== null && cut.tail.missingVectors() > 0;
 }
 
 /** Synchronous, so that table and tail are of one instant. */
