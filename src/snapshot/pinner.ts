@@ -32,10 +32,28 @@ export class Pinner {
 
   /**
    * Throws TW_NOT_YET_VISIBLE when the demanded position is not reached by `deadlineAtMs` (clock time), TW_HISTORY_EXPIRED for
-   * an instant that is no longer kept.
+   * an instant that is no longer kept, TW_STREAM_NOT_FOUND for a stream that is deleted by then.
    */
   async pin(definition: StreamDefinition, consistency: Consistency | undefined, deadlineAtMs: number): Promise<Pinned> {
     const demand = parseConsistency(consistency, this.#options.fallback);
+    try {
+      return await this.#pin(definition, demand, deadlineAtMs);
+    } catch (error) {
+      if (isTailwaterError(error, 'TW_DATA_DAMAGED', 'TW_HISTORY_EXPIRED')) await this.#requireNow(definition);
+      throw error;
+    }
+  }
+
+  /** Of a stream that others deleted while this node stood still, some parts are gone before others: nothing is damaged. */
+  async #requireNow(definition: StreamDefinition): Promise<void> {
+    const refreshed = await this.#refresh().then(
+      () => true,
+      () => false,
+    );
+    if (refreshed) this.#options.streams.require(definition);
+  }
+
+  async #pin(definition: StreamDefinition, demand: Demand, deadlineAtMs: number): Promise<Pinned> {
     switch (demand.kind) {
       case 'strong':
         await this.#refresh();
