@@ -16,15 +16,20 @@ interface CachedCut {
 /** Instants older than the newest table state: the state before, and a tail rebuilt from the log. A few are kept for the next request. */
 export class PastCuts {
   readonly #log: LogReader;
-  readonly #prepare: (tail: StreamTail, stream: LiveStream) => Promise<void>;
+  readonly #fillVectors: (tail: StreamTail, throughSegment: number) => Promise<void>;
   readonly #maxEntries: number;
   readonly #cache = new Map<string, Promise<CachedCut>>();
 
-  /** `prepare` fills the vectors that are known for a rebuilt tail. */
-  constructor(log: LogReader, prepare: (tail: StreamTail, stream: LiveStream) => Promise<void>, maxEntries = 4) {
+  /** `fillVectors` gives the rows that win in a cut of a tail the vectors that can be had at once. */
+  constructor(log: LogReader, fillVectors: (tail: StreamTail, throughSegment: number) => Promise<void>, maxEntries = 4) {
     this.#log = log;
-    this.#prepare = prepare;
+    this.#fillVectors = fillVectors;
     this.#maxEntries = maxEntries;
+  }
+
+  /** A row that was superseded before it got a vector has none in the tail; an instant before that needs it. */
+  async fillVectors(tail: StreamTail, segment: number): Promise<void> {
+    await this.#fillVectors(tail, segment);
   }
 
   /** Throws TW_HISTORY_EXPIRED when the state or the log it needs is gone: never an approximate answer. */
@@ -66,7 +71,7 @@ export class PastCuts {
         detail: `Segment ${expected} of the log is no longer kept, and no table state covers it at the requested instant.`,
       });
     }
-    await this.#prepare(tail, stream);
+    await this.#fillVectors(tail, segment);
     const hides = view !== null && stream.definition.kind === 'upsert';
     return { view, shadowed: hides ? new ShadowedRows(stream.definition, view) : null, tail };
   }

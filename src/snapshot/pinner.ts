@@ -32,10 +32,28 @@ export class Pinner {
 
   /**
    * Throws TW_NOT_YET_VISIBLE when the demanded position is not reached by `deadlineAtMs` (clock time), TW_HISTORY_EXPIRED for
-   * an instant that is no longer kept.
+   * an instant that is no longer kept, TW_STREAM_NOT_FOUND for a stream that is deleted by then.
    */
   async pin(definition: StreamDefinition, consistency: Consistency | undefined, deadlineAtMs: number): Promise<Pinned> {
     const demand = parseConsistency(consistency, this.#options.fallback);
+    try {
+      return await this.#pin(definition, demand, deadlineAtMs);
+    } catch (error) {
+      if (isTailwaterError(error, 'TW_DATA_DAMAGED', 'TW_HISTORY_EXPIRED')) await this.#requireNow(definition);
+      throw error;
+    }
+  }
+
+  /** Of a stream that others deleted while this node stood still, some parts are gone before others: nothing is damaged. */
+  async #requireNow(definition: StreamDefinition): Promise<void> {
+    const refreshed = await this.#refresh().then(
+      () => true,
+      () => false,
+    );
+    if (refreshed) this.#options.streams.require(definition);
+  }
+
+  async #pin(definition: StreamDefinition, demand: Demand, deadlineAtMs: number): Promise<Pinned> {
     switch (demand.kind) {
       case 'strong':
         await this.#refresh();
@@ -113,12 +131,13 @@ export class Pinner {
     const knownTimeMs = await this.#timeOf(segment);
     const stream = streams.require(definition);
     const base = { definition, shard: streams.shardNumber, throughSegment: segment };
-    const live = stream.logSeq > segment ? null : nowAt(stream, segment);
-    const cut = live === null || live.tail.missingVectors() > 0 ? await this.#rebuilt(stream, segment, live) : live;
+    if (lacksVectors(liveAt(stream, segment))) await this.#options.past.fillVectors(stream.tail, segment);
+    const live = liveAt(stream, segment);
+    const cut = live === null || lacksVectors(live) ? await this.#rebuilt(stream, segment, live) : live;
     return { ...base, throughTimeMs: knownTimeMs ?? cut.table?.state.logTimeMs ?? 0, ...cut };
   }
 
-  /** A row that is superseded by now may never have got a vector: a rebuilt cut has it, where the log still goes back so far. */
+  /** Vectors that the tail cannot have now may be in an older table, where that and the log after it are still kept. */
   async #rebuilt(stream: LiveStream, segment: number, otherwise: PinnedCut | null): Promise<PinnedCut> {
     try {
       return { ...(await this.#options.past.at(stream, segment)), resident: null };
@@ -168,6 +187,15 @@ function timeExpired(timeMs: number): TailwaterError {
   return new TailwaterError('TW_HISTORY_EXPIRED', {
     detail: `The log of ${new Date(timeMs).toISOString()} is no longer kept; a token of that time may still be answered.`,
   });
+}
+
+/** Null when the table holds something newer. */
+function liveAt(stream: LiveStream, segment: number): PinnedCut | null {
+  return stream.logSeq > segment ? null : nowAt(stream, segment);
+}
+
+function lacksVectors(cut: PinnedCut | null): boolean {
+  return cut !== null && cut.tail.missingVectors() > 0;
 }
 
 /** Synchronous, so that table and tail are of one instant. */

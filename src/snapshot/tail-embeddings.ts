@@ -49,12 +49,12 @@ export class TailEmbeddings {
     if (pump instanceof PurePump && pump.backlogRows > MAX_BACKLOG_ROWS) await pump.caughtUp();
   }
 
-  /** Fills a tail that was rebuilt from the log with the vectors that can be had at once. */
-  async fill(tail: StreamTail): Promise<void> {
+  /** Gives the rows that win in a cut of the tail the vectors that can be had at once. */
+  async fill(tail: StreamTail, throughSegment: number): Promise<void> {
     const { definition } = tail;
     if (definition.embed === null) return;
     for (;;) {
-      const { ordinals, texts, seqs } = tail.pendingEmbeddings(MAX_BACKLOG_ROWS);
+      const { ordinals, texts, seqs } = tail.pendingEmbeddings(MAX_BACKLOG_ROWS, throughSegment);
       if (ordinals.length === 0) return;
       const rows = texts.map((text, index) => ({ text, seq: seqs[index] }));
       const { vectors, hasVector } = await this.#options.embedders.vectorsFor(definition, rows);

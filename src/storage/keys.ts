@@ -6,6 +6,9 @@ const MAX_KEY_BYTES = 1024;
 const MAX_SEGMENT_NAME_BYTES = 240;
 const MAX_PAGE_KEYS = 1000;
 const UNESCAPED = /^[a-z0-9_-][a-z0-9._-]*$/;
+/** Keys of such segments have no problem while they are short, as most are: a character takes up to three bytes of a file name. */
+const PLAIN_KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/;
+const MAX_PLAIN_LENGTH = MAX_SEGMENT_NAME_BYTES / 3;
 // Controls and the two noncharacters cannot be carried by XML, in which S3 answers listings.
 const FORBIDDEN = /[\p{Cc}\ufffe\uffff]/u;
 
@@ -81,6 +84,7 @@ function codePointRank(unit: number): number {
 }
 
 function keyProblem(key: string): string | undefined {
+  if (key.length <= MAX_PLAIN_LENGTH && PLAIN_KEY.test(key)) return undefined;
   return key === '' ? 'is empty' : (textProblem(key) ?? key.split('/').map(segmentProblem).find(isProblem));
 }
 

@@ -86,4 +86,13 @@ describe('SimFileSystem', () => {
     await expect(fs.readFile('/a')).rejects.toMatchObject({ code: 'EIO' });
     expect(fromUtf8(await next.readFile('/a'))).toBe('unsynced');
   });
+
+  test('a call that was under way when the process died changes nothing afterwards', async () => {
+    const fs = new SimFileSystem(seededRandom(1));
+    await written(fs, '/a', 'x');
+    const late = fs.rename('/a', '/b');
+    const next = fs.kill();
+    await expect(late).rejects.toMatchObject({ code: 'EIO' });
+    for (let at = 0; at < 10; at++) expect(next.crash().paths().includes('/b')).toBe(false);
+  });
 });

@@ -59,8 +59,8 @@ export class SimFileSystem implements FileSystem {
     this.#dead = true;
     const next = new SimFileSystem(this.#random);
     for (const [path, inode] of this.#names) next.#names.set(path, inode);
-    next.#durableNames = this.#durableNames;
-    next.#unsyncedNames = this.#unsyncedNames;
+    next.#durableNames = new Map(this.#durableNames);
+    next.#unsyncedNames = [...this.#unsyncedNames];
     return next;
   }
 
@@ -200,6 +200,8 @@ export class SimFileSystem implements FileSystem {
 
   /** One change of the disk: it may be where the process dies, or be told to fail. */
   #change(call: DiskCall, effect: () => void, onFault: () => void = () => {}): void {
+    // A process that died since it made the call changes nothing any more: the system ends its calls before it lets its locks go.
+    if (this.#dead) throw failure('EIO', `${call.path} (the machine has stopped)`);
     const number = this.calls.push(call) - 1;
     if (number >= this.crashAtCall) {
       if (this.#random.float() < 0.5) effect();

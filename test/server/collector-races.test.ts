@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/index.ts';
 import { ObjectJournal, Pins } from '../../src/journal/index.ts';
-import { pinTableState, TableStates, TableStatistics } from '../../src/lakehouse/index.ts';
+import { dropTable, pinTableState, TableStates, TableStatistics } from '../../src/lakehouse/index.ts';
 import { Collector, type CollectorOptions } from '../../src/server/collect/collector.ts';
 import { LogShard } from '../../src/streams/index.ts';
 import { simulate } from '../harness/simulate.ts';
@@ -143,6 +143,40 @@ describe('a collector and those beside it', () => {
       });
       expect(await collector.run()).toMatchObject({ dropped: { streams: 0 }, problems: [] });
       await world.checkEverything();
+    }));
+
+  test('a stream that is deleted, with all it had, while it sleeps is no problem', () =>
+    inWorld(async world => {
+      for (let round = 0; round < 3; round++) await twoStates(world);
+      const { incarnation } = world.node.catalog.require('rows');
+      const store = world.store({});
+      let slept = false;
+      const get: typeof store.get = async (key, options) => {
+        if (!slept && key.startsWith(`tables/${incarnation}/state/`) && key.endsWith('7')) {
+          slept = true;
+          await world.node.catalog.delete('rows');
+          await dropTable(world.truth, world.tables, incarnation);
+        }
+        return store.get(key, options);
+      };
+      const sleepy = Object.assign(Object.create(store) as typeof store, { get });
+      for (const name of ['put', 'head', 'list', 'delete'] as const) Object.assign(sleepy, { [name]: store[name].bind(store) });
+      const collector = await collectorOf(world, { store: sleepy });
+      expect((await collector.run({ thorough: true })).problems).toEqual([]);
+      expect(slept).toBe(true);
+    }));
+
+  test('a reader that slept while a stream was deleted, with all it had, is told that it is not there', () =>
+    inWorld(async world => {
+      await twoStates(world);
+      const definition = world.node.catalog.require('rows');
+      const sleeper = await world.open();
+      await world.node.catalog.delete('rows');
+      await dropTable(world.truth, world.tables, definition.incarnation);
+      for (const { token } of world.instants) {
+        const read = sleeper.pinner.pin(definition, { asOf: token }, world.clock.nowMs() + 1_000);
+        await expect(read).rejects.toMatchObject({ code: 'TW_STREAM_NOT_FOUND' });
+      }
     }));
 
   test('an earlier instant that was rebuilt before is not answered from a state that has gone since', () =>

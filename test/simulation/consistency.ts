@@ -94,8 +94,10 @@ export function isAllowedReadError(world: World, error: unknown, asked: { model:
 /** Whether what an instant needs may have been let go of: its table state, or segments between that and the instant. */
 function mayBeGone({ truth }: World, { definition }: StreamModel, { exact: segment, byTime }: Demand): boolean {
   if (segment === null) return false;
-  if (byTime === true && segment < truth.logFloor) return true;
   const { incarnation } = definition;
+  // Of a deleted stream everything may be gone at any moment.
+  if (truth.dead.has(incarnation)) return true;
+  if (byTime === true && segment < truth.logFloor) return true;
   const state = truth.stateAt(incarnation, segment);
   return (state?.n ?? 0) < truth.stateFloorOf(incarnation) || truth.logFloor > (state?.logSeq ?? 0) + 1;
 }

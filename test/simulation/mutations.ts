@@ -11,8 +11,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the log of a folder is acknowledged before it is synced',
     file: 'src/journal/active-file.ts',
-    find: 'await this.#file.datasync();\n    this.index.push(length);',
-    replace: 'this.index.push(length);',
+    find: 'writeDurably(buffer',
+    replace: 'write(buffer',
   },
   {
     name: 'whoever has the number is taken for oneself (no nonce check)',
@@ -58,6 +58,18 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'const kept = undefined;',
   },
   {
+    name: 'a creation that was decided before a deletion is admitted',
+    file: 'src/streams/wal/admission.ts',
+    find: 'state.lastDeletionSeq <= decidedAtSeq && ',
+    replace: '',
+  },
+  {
+    name: 'a row that is superseded now has no vector at an earlier instant',
+    file: 'src/streams/tail/stream-tail.ts',
+    find: 'if (pending && chunk.wins(row, end))',
+    replace: 'if (pending && chunk.wins(row, Number.POSITIVE_INFINITY))',
+  },
+  {
     name: 'the log lets go of segments that a table lacks',
     file: 'src/streams/wal/log-floor.ts',
     find: 'if (!stream.behind || stream.logSeq >= neededFromSeq - 1) continue;',
@@ -78,8 +90,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the cut between table and tail is off by one',
     file: 'src/snapshot/pinner.ts',
-    find: 'tail: stream.tail.snapshot(logSeq, seq)',
-    replace: 'tail: stream.tail.snapshot(logSeq + 1, seq)',
+    find: 'tail: stream.tail.snapshot(stream.logSeq, segment)',
+    replace: 'tail: stream.tail.snapshot(stream.logSeq + 1, segment)',
   },
   {
     name: 'a page ends one offset before the watermark',
@@ -174,8 +186,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'asOf cuts one segment early',
     file: 'src/snapshot/pinner.ts',
-    find: 'const tail = stream.tail.snapshot(stream.logSeq, segment);',
-    replace: 'const tail = stream.tail.snapshot(stream.logSeq, segment - 1);',
+    find: 'null : nowAt(stream, segment);',
+    replace: 'null : nowAt(stream, segment - 1);',
   },
   {
     name: 'asOf opens the newest table',

@@ -1,6 +1,6 @@
 import { type Clock, type Random, TailwaterError } from '../../src/base/index.ts';
 import { Embedder } from '../../src/embeddings/embedder.ts';
-import type { EmbeddingProvider } from '../../src/embeddings/index.ts';
+import { type EmbeddingProvider, HashProvider } from '../../src/embeddings/index.ts';
 import { Embedders, type EmbeddersOptions } from '../../src/snapshot/embedders.ts';
 import type { EmbedSettings } from '../../src/streams/index.ts';
 import { DIMENSIONS, REMOTE } from './draw-plan.ts';
@@ -53,17 +53,23 @@ class RemoteProvider implements EmbeddingProvider {
   }
 }
 
+/** A pure function, with buffers of some megabytes: one for all nodes of all histories. */
+const hash = new HashProvider({ dimensions: DIMENSIONS });
+
 /** The embedders of a node, which know the simulation's provider as well. */
 export class SimEmbedders extends Embedders {
   readonly #remote: Embedder;
+  readonly #hash: Embedder;
 
   constructor(options: EmbeddersOptions, service: RemoteService) {
     super(options);
     const { clock, random } = options;
     this.#remote = new Embedder(new RemoteProvider(service, clock, random), { clock, random, maxAttempts: 2 });
+    this.#hash = new Embedder(hash, { clock, random });
   }
 
   override of(embed: EmbedSettings): Embedder {
-    return embed.provider === REMOTE ? this.#remote : super.of(embed);
+    if (embed.provider === REMOTE) return this.#remote;
+    return embed.provider === hash.name && embed.dimensions === hash.dimensions ? this.#hash : super.of(embed);
   }
 }

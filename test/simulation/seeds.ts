@@ -29,15 +29,27 @@ export interface SeedOutcome {
 /** Starting a thread takes longer than this many histories. */
 const SEEDS_WORTH_A_THREAD = 40;
 const MAX_THREADS = 8;
+/** A history makes much that lives shortly: where there is room for that, it is gone before it is looked at. */
+const YOUNG_GENERATION_MB = 192;
 
 export async function runSeeds(range: SeedRange, tell: (outcome: SeedOutcome) => void): Promise<void> {
   for (let seed = range.first; seed < range.end; seed += range.step) {
     const plan = drawPlan(seed, range.operations);
-    const result = await runPlan(plan);
-    const { failure, traceHash, segments, states } = result;
-    const report = failure !== null && range.shrink ? await failureReport(plan, range.operations, result) : null;
+    const { failure, traceHash, segments, states } = await withoutStacks(() => runPlan(plan));
+    const report = failure !== null && range.shrink ? await failureReport(plan, range.operations, await runPlan(plan)) : null;
     tell({ seed, traceHash, segments, states, broken: failure?.promise ?? null, report });
     if (failure !== null && range.stopAtFailure) return;
+  }
+}
+
+/** Errors are made often, and where nobody reads their stacks these are not worth their time. */
+async function withoutStacks<T>(work: () => Promise<T>): Promise<T> {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return await work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
@@ -56,7 +68,10 @@ export async function runSeedsInParallel(
 
 function inThread(range: SeedRange, tell: (outcome: SeedOutcome) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('seed-worker.ts', import.meta.url), { workerData: range });
+    const worker = new Worker(new URL('seed-worker.ts', import.meta.url), {
+      workerData: range,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
     worker.on('message', tell);
     worker.on('error', reject);
     worker.on('exit', code =>

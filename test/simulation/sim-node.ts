@@ -25,6 +25,8 @@ import type { World } from './world.ts';
 const SHARD = 0;
 const GRACE_MS = 20_000;
 const POLL_MS = 5_000;
+/** Where nothing happens for long, ever less often. */
+const MAX_POLL_MS = 80_000;
 /** While everything lands and nobody asks. */
 const CALM_POLL_MS = 300_000;
 
@@ -90,7 +92,7 @@ export class SimNode {
     this.store = parts.store;
     this.tables = parts.tables;
     this.journal = parts.journal;
-    const past = new PastCuts(log, tail => embeddings.fill(tail));
+    const past = new PastCuts(log, (tail, throughSegment) => embeddings.fill(tail, throughSegment));
     this.pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
     this.appender = new Appender({ catalog, clock });
     const onSearch = (definition: StreamDefinition) => parts.residents.searched(streams.require(definition));
@@ -149,15 +151,16 @@ export class SimNode {
   }
 
   /** What other nodes appended reaches this one also when nobody asks. */
-  #poll(world: World): void {
-    this.clock.after(world.calm ? CALM_POLL_MS : POLL_MS, () => {
+  #poll(world: World, afterMs = POLL_MS): void {
+    const happened = world.trace.length;
+    this.clock.after(world.calm ? CALM_POLL_MS : afterMs, () => {
       this.shard.refresh().catch(() => {});
       if (world.recreated.size > 0) this.catalog.refresh().catch(() => {});
       for (const stream of this.streams.all()) {
         const patient = this.#parts.random.float() < 0.5;
         stream.advance({ patient }).catch(() => {});
       }
-      this.#poll(world);
+      this.#poll(world, world.trace.length === happened ? Math.min(afterMs * 2, MAX_POLL_MS) : POLL_MS);
     });
   }
 }

@@ -1,6 +1,6 @@
 import { AdditiveHash, equalBytes, fromUtf8 } from '../../src/base/index.ts';
 import type { TableState } from '../../src/lakehouse/index.ts';
-import { decodeSegment, recordAt, type Segment } from '../../src/streams/index.ts';
+import { decodeSegment, recordAt, type Segment, type StreamDefinition } from '../../src/streams/index.ts';
 import { type ModelRecord, modelRecord, StreamModel, textOf } from './stream-model.ts';
 import { must } from './violation.ts';
 
@@ -85,9 +85,19 @@ export class Truth {
     must(segment.seq === seq && segment.commitTimeMs > before, 'commit times rise', () => ({ seq, before }));
     this.segments.push({ commitTimeMs: segment.commitTimeMs, atMs: this.nowMs(), bytes: bytes.slice() });
     for (const control of segment.controls) {
-      if (control.kind === 'create') this.streams.set(control.definition.incarnation, new StreamModel(control.definition));
+      if (control.kind === 'create') this.#begin(control.definition);
     }
     this.#addRecords(segment);
+  }
+
+  #begin(definition: StreamDefinition): void {
+    const { name, incarnation } = definition;
+    must(!this.streams.has(incarnation), 'a stream’s life begins once', () => ({ name, incarnation }));
+    must(!this.dead.has(incarnation), 'a life that ended in the catalog does not begin in the log', () => ({
+      name,
+      incarnation,
+    }));
+    this.streams.set(incarnation, new StreamModel(definition));
   }
 
   /** Entry `n` of a table's states has been created. */

@@ -54,6 +54,25 @@ describe('consistency', () => {
       }
     }));
 
+  test('asOf has the vectors of rows that were written again since, after a restart and where the log before them is gone', () =>
+    withEngine(
+      async (tailwater, dataDir) => {
+        await filled(tailwater, 1);
+        await tailwater.compact('events');
+        expect((await tailwater.collect()).log[0].floor).toBeGreaterThan(1);
+        await tailwater.createStream('rows', { kind: 'upsert', key: 'id', embed: { fields: ['text'] } });
+        const write = async (text: string) => (await tailwater.append('rows', [{ value: { id: 'a', text } }])).token;
+        const old = await write('a storm at sea');
+        await write('fog');
+        await tailwater.close();
+        const again = await Tailwater.open({ dataDir, compactionHost: 'inline', compaction: { auto: false } });
+        const { hits, freshness } = await again.query('rows', { text: 'storm', mode: 'vector', consistency: { asOf: old } });
+        expect([hits.map(hit => hit.value.text), freshness.complete]).toEqual([['a storm at sea'], true]);
+        await again.close();
+      },
+      { collection: { auto: false, graceMs: 0, logHistoryMs: 0, historySlack: 0 } },
+    ));
+
   test('an instant before the first record is empty; one in the future is refused', () =>
     withEngine(async tailwater => {
       await filled(tailwater, 2);

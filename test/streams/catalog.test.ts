@@ -123,6 +123,41 @@ describe('deleting a stream', () => {
     expect(next.created).toBe(true);
     expect(next.definition.incarnation).not.toBe(definition.incarnation);
   });
+
+  test.each([
+    ['whoever deletes it', async () => {}],
+    ['another node', (catalog: Catalog) => catalog.create('s', APPEND)],
+  ])(
+    'is for ever, also for a node that slept before it wrote the creation into the log, where %s has written it since',
+    async (_, meanwhile) => {
+      const deployment = new Deployment();
+      const asleep = Promise.withResolvers<void>();
+      const awake = Promise.withResolvers<void>();
+      const sleeper = await deployment.open((name, journal) => {
+        if (name === 'catalog') return journal;
+        const create = async (seq: number, bytes: Uint8Array) => {
+          asleep.resolve();
+          await awake.promise;
+          return journal.create(seq, bytes);
+        };
+        return { ...withFaults(journal, () => null, Error), create };
+      });
+      const other = await deployment.open();
+      const controls: string[] = [];
+      other.shards[0].onSegment(segment => controls.push(...segment.controls.map(control => control.kind)));
+      const creation = sleeper.catalog.create('s', APPEND);
+      await asleep.promise;
+      await meanwhile(other.catalog);
+      await other.catalog.delete('s');
+      expect(controls).toEqual(['create', 'delete']);
+      const late = expect(creation).rejects.toMatchObject({ code: 'TW_STREAM_NOT_FOUND' });
+      awake.resolve();
+      await late;
+      await other.shards[0].refresh();
+      expect(controls).toEqual(['create', 'delete']);
+      expect(other.shards[0].incarnations()).toEqual([]);
+    },
+  );
 });
 
 describe('an interruption between the catalog and the log', () => {

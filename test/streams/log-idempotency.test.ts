@@ -158,7 +158,9 @@ describe('log checkpoints', () => {
       producers: fc.array(fc.tuple(fc.maxSafeNat(), fc.nat(255), fc.nat(32_767), fc.nat(), fc.nat()), { maxLength: 4 }),
     })
     .map(given => {
-      const state = { ...initialLogState(), seq: given.seq, commitTimeMs: given.commitTimeMs, streams: new Map(given.streams) };
+      const { seq, commitTimeMs } = given;
+      // Of deletions a checkpoint knows only that none came after it.
+      const state = { ...initialLogState(), seq, commitTimeMs, streams: new Map(given.streams), lastDeletionSeq: seq };
       state.writers = WriterSequences.from(given.writers, given.writers.length > 2);
       for (const [key, fingerprint, answer, offset] of given.keys) {
         const parts = [{ incarnation: key, partition: 1, first: offset, last: offset + 2 }];

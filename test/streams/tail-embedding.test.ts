@@ -29,6 +29,19 @@ describe('embedding in place', () => {
     expect(nearest.score).toBeCloseTo(0, 6);
   });
 
+  test('of an earlier cut, the rows that won there are pending', () => {
+    const tail = new StreamTail(definition);
+    const log = new SegmentWriter();
+    tail.append(log.write([record('a', 'older'), record('a', 'old'), record('b', 'x')]));
+    tail.append(log.write([record('a', 'new'), record('c', 'y')]));
+    expect(tail.pendingEmbeddings(9).texts).toEqual(['x', 'new', 'y']);
+    const { texts, ordinals } = tail.pendingEmbeddings(9, 1);
+    expect(texts).toEqual(['old', 'x']);
+    tail.setVectors(ordinals, Float32Array.from([1, 0, 0, 0, 1, 0]));
+    expect([tail.snapshot(0, 1).missingVectors(), tail.snapshot(0).missingVectors()]).toEqual([0, 2]);
+    expect(tail.pendingEmbeddings(9, 1).texts).toEqual([]);
+  });
+
   test('a failing provider leaves the row pending and unspoilt', () => {
     const tail = new StreamTail(definition);
     tail.append(new SegmentWriter().write([record('a', 'x')]));

@@ -113,16 +113,16 @@ export class Collector {
   /** Plans what is too old to keep and, when `mark` is true, makes the floors durable. Deletes nothing. */
   async #giveUp(report: CollectionReport, { holds, heads, definitions }: Survey, mark: boolean): Promise<void> {
     for (const shard of heads) {
-      await this.#attempt(report, `log shard ${shard.shard.shard}`, async () => {
+      await this.#attempt(report, `log shard ${shard.shard.shard}`, [...definitions.keys()], async () => {
         const plan = await this.#planLog(shard, definitions, holds);
         if (mark && plan.floor > plan.from) await plan.shard.markFloor(plan.floor - 1);
         report.log.push(logReport(plan, definitions));
       });
     }
     for (const table of this.#tables.values()) {
-      await this.#attempt(report, `table of ${table.definition.name}`, () => this.#expire(report, table, holds, mark));
+      await this.#attemptTable(report, table, () => this.#expire(report, table, holds, mark));
     }
-    await this.#attempt(report, 'catalog', () => this.#expireCatalog(report, mark));
+    await this.#attempt(report, 'catalog', [], () => this.#expireCatalog(report, mark));
   }
 
   #planLog(heads: ShardHeads, definitions: ReadonlyMap<string, StreamDefinition>, holds: Holds): Promise<ShardPlan> {
@@ -159,13 +159,11 @@ export class Collector {
   }
 
   async #expire(report: CollectionReport, table: Table, holds: Holds, mark: boolean): Promise<void> {
-    await this.#attempt(report, `table of ${table.definition.name}`, async () => {
-      const pinned = holds.states.get(table.definition.incarnation);
-      const pinnedFrom = pinned === undefined ? null : Math.min(...pinned);
-      const plan = await table.collection.plan(this.#options.clock.nowMs(), this.#settings.historySlack, pinnedFrom);
-      if (mark) await table.collection.mark(plan);
-      report.states += plan.expired;
-    });
+    const pinned = holds.states.get(table.definition.incarnation);
+    const pinnedFrom = pinned === undefined ? null : Math.min(...pinned);
+    const plan = await table.collection.plan(this.#options.clock.nowMs(), this.#settings.historySlack, pinnedFrom);
+    if (mark) await table.collection.mark(plan);
+    report.states += plan.expired;
   }
 
   async #expireCatalog(report: CollectionReport, mark: boolean): Promise<void> {
@@ -184,8 +182,9 @@ export class Collector {
       report.orphans.push(`all of stream life ${incarnation}`);
     }
     const floor = Math.min(...report.log.map(log => log.floor), ...(await this.#floors()));
-    for (const { definition, collection } of this.#tables.values()) {
-      await this.#attempt(report, `table of ${definition.name}`, async () => {
+    for (const table of this.#tables.values()) {
+      const { definition, collection } = table;
+      await this.#attemptTable(report, table, async () => {
         const pinned = holds.states.get(definition.incarnation) ?? [];
         noteOrphans(report, report.statistics, await collection.orphans(pinned));
         const through = await collection.vectorsThroughSegment(pinned, floor);
@@ -202,19 +201,19 @@ export class Collector {
   async #sweep(report: CollectionReport, { holds, dead, unfinished }: Survey, thorough: boolean): Promise<void> {
     report.pins.active = holds.pins;
     const { pins, shards, temporary } = this.#options;
-    for (const shard of shards) await this.#attempt(report, `log shard ${shard.shard}`, () => sweepLog(shard, holds));
+    for (const shard of shards) await this.#attempt(report, `log shard ${shard.shard}`, [], () => sweepLog(shard, holds));
     for (const table of this.#tables.values()) {
-      await this.#attempt(report, `table of ${table.definition.name}`, () => this.#sweepTable(report, table, holds, thorough));
+      await this.#attemptTable(report, table, () => this.#sweepTable(report, table, holds, thorough));
     }
     for (const incarnation of dead.filter(life => !holds.states.has(life))) {
-      await this.#attempt(report, incarnation, () => this.#drop(report, incarnation));
+      await this.#attempt(report, incarnation, [], () => this.#drop(report, incarnation));
     }
-    await this.#attempt(report, 'catalog', () => this.#catalog!.collect());
-    await this.#attempt(report, 'pins', async () => {
+    await this.#attempt(report, 'catalog', [], () => this.#catalog!.collect());
+    await this.#attempt(report, 'pins', [], async () => {
       report.pins.removed = await pins.removeExpired(this.#settings.graceMs);
     });
     // What was unfinished before the wait and still is, nobody will finish.
-    await this.#attempt(report, 'temporary files', async () => {
+    await this.#attempt(report, 'temporary files', [], async () => {
       report.temporaries = (await temporary?.sweep(unfinished)) ?? 0;
     });
   }
@@ -235,15 +234,35 @@ export class Collector {
     addDeleted(report.dropped, await deleteVectors(store, incarnation, Number.POSITIVE_INFINITY));
   }
 
-  /** One part that fails does not keep the others from being collected. */
-  async #attempt(report: CollectionReport, part: string, work: () => Promise<void>): Promise<void> {
+  #attemptTable(report: CollectionReport, { definition }: Table, work: () => Promise<void>): Promise<void> {
+    return this.#attempt(report, `table of ${definition.name}`, [definition.incarnation], work);
+  }
+
+  /** One part that fails does not keep the others from being collected. Where a stream was deleted meanwhile, that it is gone is no problem. */
+  async #attempt(
+    report: CollectionReport,
+    part: string,
+    incarnations: readonly string[],
+    work: () => Promise<void>,
+  ): Promise<void> {
     try {
       await work();
     } catch (error) {
+      if (incarnations.length > 0 && (await this.#isOneDeleted(incarnations))) return;
       const { code, message } = asTailwaterError(error);
       report.problems.push(`${part}: ${code}: ${message}`);
       if (!isTailwaterError(error, 'TW_STORAGE_UNAVAILABLE')) this.#logger.warn({ part, code, reason: message }, 'Not collected');
     }
+  }
+
+  /** False also when that cannot be known. */
+  async #isOneDeleted(incarnations: readonly string[]): Promise<boolean> {
+    const catalog = this.#catalog!;
+    const known = await catalog.refresh().then(
+      () => true,
+      () => false,
+    );
+    return known && incarnations.some(incarnation => !catalog.has(incarnation));
   }
 }
 

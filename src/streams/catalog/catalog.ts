@@ -3,6 +3,7 @@ import { type Clock, type Random, randomId, TailwaterError, utf8 } from '../../b
 import { type Journal, JournalReplica, type Proposal } from '../../journal/index.ts';
 import type { StreamDefinition, StreamSettings } from '../definition.ts';
 import { partitionOfKey } from '../partitioner.ts';
+import type { ControlRecord } from '../segment-types.ts';
 import type { LogShard } from '../wal/log-shard.ts';
 import {
   type CatalogChange,
@@ -129,6 +130,8 @@ export class Catalog {
   async delete(name: string): Promise<StreamDefinition> {
     await this.#replica.refresh();
     const { incarnation } = this.require(name);
+    // A life that never began in the log could not end there, and whoever is about to begin it there would not be told.
+    await this.#settle(incarnation);
     const definition = await this.#replica.propose(state => this.#release(state, name, incarnation));
     await this.#settle(incarnation);
     return definition;
@@ -248,23 +251,27 @@ export class Catalog {
   }
 
   /**
-   * Makes the log follow the catalog. The catalog is asked again after a control record: it may have changed its mind meanwhile, and
-   * whoever wrote the last control record sees to it.
+   * Makes the log follow the catalog. A creation is decided by what the catalog says after a position of the log is known. When the stream
+   * is deleted after that, its life ends in the log above that position; the log then leaves out the creation, and it is decided again.
    */
   async #settle(incarnation: string): Promise<void> {
     const shard = this.#unsettled.get(incarnation);
     if (shard === undefined) return;
-    for (;;) {
-      const stream = this.#replica.state.byIncarnation.get(incarnation);
-      if (stream === undefined) await shard.refresh();
-      const lives = shard.nextOffsets(incarnation) !== undefined;
-      if (lives === (stream !== undefined)) break;
-      await shard.control([
-        stream === undefined ? { kind: 'delete', incarnation } : { kind: 'create', definition: stream.definition },
-      ]);
+    while (!(await this.#agrees(shard, incarnation))) {
+      const decidedAtSeq = shard.seq;
       await this.#replica.refresh();
+      const stream = this.#replica.state.byIncarnation.get(incarnation);
+      const control: ControlRecord =
+        stream === undefined ? { kind: 'delete', incarnation } : { kind: 'create', definition: stream.definition };
+      await shard.control([control], decidedAtSeq);
     }
     this.#unsettled.delete(incarnation);
+  }
+
+  async #agrees(shard: LogShard, incarnation: string): Promise<boolean> {
+    // A deletion is for ever, so that the log is all that can have changed meanwhile.
+    if (!this.#replica.state.byIncarnation.has(incarnation)) await shard.refresh();
+    return this.#replica.state.byIncarnation.has(incarnation) === (shard.nextOffsets(incarnation) !== undefined);
   }
 }
 

@@ -142,12 +142,15 @@ export class StreamTail {
     return newest;
   }
 
-  /** Rows that win, have a text to embed and no vector: at most `limit`, oldest first, with their `seq`. */
-  pendingEmbeddings(limit: number): { ordinals: number[]; seqs: number[]; texts: string[] } {
+  /** Rows that win in the cut up to the segment, have a text to embed and no vector: at most `limit`, oldest first, with their `seq`. */
+  pendingEmbeddings(
+    limit: number,
+    throughSegment = Number.POSITIVE_INFINITY,
+  ): { ordinals: number[]; seqs: number[]; texts: string[] } {
     const ordinals: number[] = [];
     const seqs: number[] = [];
     const texts: string[] = [];
-    for (const { chunk, row } of this.#pending()) {
+    for (const { chunk, row } of this.#pending(throughSegment)) {
       if (ordinals.length >= limit) break;
       const record = recordOf(chunk.pieceOf(row), row);
       ordinals.push(chunk.base + row);
@@ -173,7 +176,7 @@ export class StreamTail {
   /** Embeds at most `limit` pending rows here and now, oldest first. Returns how many are left. */
   embedPending(embedInto: (text: string, out: Float32Array, at: number) => void, limit = Number.POSITIVE_INFINITY): number {
     let done = 0;
-    for (const { chunk, row } of this.#pending()) {
+    for (const { chunk, row } of this.#pending(Number.POSITIVE_INFINITY)) {
       if (done++ >= limit) break;
       const text = this.#embedTextOf(recordOf(chunk.pieceOf(row), row));
       this.#setVector(chunk, row, (out, at) => embedInto(text, out, at));
@@ -181,12 +184,14 @@ export class StreamTail {
     return done <= limit ? 0 : this.snapshot(this.#trimmedThrough).missingVectors();
   }
 
-  *#pending(): Iterable<{ chunk: TailChunk; row: number }> {
+  *#pending(throughSegment: number): Iterable<{ chunk: TailChunk; row: number }> {
+    const end = throughSegment >= this.#lastSegment ? Number.POSITIVE_INFINITY : firstOrdinalAbove(this.#chunks, throughSegment);
     for (const chunk of this.#chunks) {
-      if (chunk.live.missing === 0) continue;
-      for (let row = chunk.firstRowAbove(this.#trimmedThrough); row < chunk.count; row++) {
+      if (chunk.live.missing === 0 && chunk.newestMark < end) continue;
+      const endRow = Math.min(chunk.count, end - chunk.base);
+      for (let row = chunk.firstRowAbove(this.#trimmedThrough); row < endRow; row++) {
         const pending = (chunk.flags[row] & (ROW.embeddable | ROW.vector)) === ROW.embeddable;
-        if (pending && chunk.wins(row, Number.POSITIVE_INFINITY)) yield { chunk, row };
+        if (pending && chunk.wins(row, end)) yield { chunk, row };
       }
     }
   }

@@ -145,10 +145,14 @@ export class Admission {
   }
 }
 
-/** The control records that change something: creating what lives or deleting what does not is left out. */
-export function effectiveControls(state: LogState, controls: readonly ControlRecord[]): ControlRecord[] {
+/**
+ * The control records that change something: creating what lives or deleting what does not is left out. So is every creation when a life
+ * has ended in the log since the creations were decided: it may be the one that would begin again, and nobody remembers ended lives.
+ */
+export function effectiveControls(state: LogState, controls: readonly ControlRecord[], decidedAtSeq: number): ControlRecord[] {
   return controls.filter(control => {
-    if (control.kind === 'create') return !state.streams.has(control.definition.incarnation);
+    if (control.kind === 'create')
+      return state.lastDeletionSeq <= decidedAtSeq && !state.streams.has(control.definition.incarnation);
     const offsets = state.streams.get(control.incarnation);
     return offsets !== undefined && (control.kind === 'delete' || control.partitions > offsets.length);
   });

@@ -18,6 +18,7 @@ export interface WaitingAppend extends RequestSize, Waiter<AppendReceipt> {
 export interface WaitingControl extends RequestSize, Waiter<{ seq: number; commitTimeMs: number }> {
   kind: 'control';
   controls: readonly ControlRecord[];
+  decidedAtSeq: number;
 }
 
 export type Waiting = WaitingAppend | WaitingControl;

@@ -50,7 +50,7 @@ export function decodeLogCheckpoint(bytes: Uint8Array, shard: number): LogState 
   const idempotency = readIdempotency(input);
   const producers = new ProducerTable();
   for (const producer of times(input, () => readProducer(input))) producers.set(producer);
-  return { seq, commitTimeMs, streams, writers, idempotency, producers };
+  return { seq, commitTimeMs, streams, lastDeletionSeq: seq, writers, idempotency, producers };
 }
 
 function checkedBody(bytes: Uint8Array): Uint8Array {

@@ -43,6 +43,7 @@ function applyControl(state: LogState, control: ControlRecord): void {
     state.streams.set(incarnation, new Array<number>(partitions).fill(0));
   } else if (control.kind === 'delete') {
     state.streams.delete(control.incarnation);
+    state.lastDeletionSeq = state.seq;
     state.producers.dropStream(control.incarnation);
   } else {
     const offsets = state.streams.get(control.incarnation);

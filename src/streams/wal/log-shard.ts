@@ -117,11 +117,14 @@ export class LogShard {
     });
   }
 
-  /** Commits control records. Those that change nothing (creating what lives, deleting what does not) are left out. */
-  control(controls: readonly ControlRecord[]): Promise<ControlReceipt> {
+  /**
+   * Commits control records. Those that change nothing (creating what lives, deleting what does not) are left out, and so are creations
+   * when a stream was deleted in a segment above `decidedAtSeq`: whoever wants them decides again. Default: the last applied segment.
+   */
+  control(controls: readonly ControlRecord[], decidedAtSeq = this.seq): Promise<ControlReceipt> {
     const bytes = JSON.stringify(controls).length;
     return new Promise((resolve, reject) => {
-      this.#enqueue({ kind: 'control', controls, records: 0, bytes, resolve, reject });
+      this.#enqueue({ kind: 'control', controls, decidedAtSeq, records: 0, bytes, resolve, reject });
     });
   }
 
@@ -273,8 +276,8 @@ export class LogShard {
     }
   }
 
-  #buildControl({ controls }: WaitingControl, state: LogState, seq: number): Proposal<ControlReceipt> {
-    const effective = effectiveControls(state, controls);
+  #buildControl({ controls, decidedAtSeq }: WaitingControl, state: LogState, seq: number): Proposal<ControlReceipt> {
+    const effective = effectiveControls(state, controls, decidedAtSeq);
     if (effective.length === 0) return { kind: 'done', result: { seq: state.seq, commitTimeMs: state.commitTimeMs } };
     const commitTimeMs = this.#builder.commitTimeAfter(state);
     return this.#builder.controls(seq, commitTimeMs, effective, { seq, commitTimeMs });

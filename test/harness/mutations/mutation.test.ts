@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { MUTATIONS } from '../../model/mutations.ts';
+import { MUTATIONS as SIMULATION_MUTATIONS } from '../../simulation/mutations.ts';
 import { type Mutation, mutate, runMutant } from './mutation.ts';
 
 const SCRIPT = 'test/harness/mutations/run.ts';
@@ -26,7 +27,10 @@ test('a mutation whose fragment does not occur exactly once, or whose file is ne
   await expect(runMutant(elsewhere, SCRIPT)).rejects.toThrow('never loaded');
 });
 
-test('every mutation of the journal can still be planted', () => {
-  for (const mutation of MUTATIONS) expect(mutate(readFileSync(mutation.file, 'utf8'), mutation)).not.toBe('');
-  expect(new Set(MUTATIONS.map(({ name }) => name)).size).toBe(MUTATIONS.length);
+test.each([
+  ['the journal', MUTATIONS],
+  ['the simulation', SIMULATION_MUTATIONS],
+])('every mutation of %s can still be planted', (_, mutations) => {
+  for (const mutation of mutations) expect(mutate(readFileSync(mutation.file, 'utf8'), mutation)).not.toBe('');
+  expect(new Set(mutations.map(({ name }) => name)).size).toBe(mutations.length);
 });
