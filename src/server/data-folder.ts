@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { fromUtf8, isJsonObject, type Random, TailwaterError, utf8 } from '../base/index.ts';
 import { FileJournal, FolderLock, type Journal } from '../journal/index.ts';
-import { LanceTableStore } from '../lakehouse/index.ts';
-import { FileObjectStore, nodeFileSystem } from '../storage/index.ts';
+import { LanceTableStore, type TableStore } from '../lakehouse/index.ts';
+import { FileObjectStore, nodeFileSystem, type ObjectStore } from '../storage/index.ts';
 
 /** The version of the layout of a data folder and of every format in it without a version of its own. */
 const FORMAT_VERSION = 1;
@@ -21,13 +21,17 @@ export function pathsOf(dataDir: string) {
   };
 }
 
-/** The open parts of a data folder; the owner also holds its lock. */
+/** What a node is composed over, such as the open parts of a data folder; its owner also holds a lock. */
 export interface DataFolder {
-  lock: FolderLock | null;
-  store: FileObjectStore;
+  lock: Pick<FolderLock, 'release'> | null;
+  store: ObjectStore & Partial<Pick<FileObjectStore, 'temporary'>>;
+  /** Of the log shard. */
   journal: Journal;
-  tables: LanceTableStore;
+  tables: TableStore;
 }
+
+/** How a node comes by what it is composed over; `openDataFolder` unless told otherwise. */
+export type OpenFolder = (dataDir: string, random: Random, onTorn: (facts: object) => void) => Promise<DataFolder>;
 
 /** As the one owner. Throws TW_FOLDER_IN_USE, TW_FORMAT_TOO_NEW. */
 export async function openDataFolder(dataDir: string, random: Random, onTorn: (facts: object) => void): Promise<DataFolder> {
