@@ -34,7 +34,10 @@ const program = new Command()
 
 const { rounds, seed, store, json } = program.opts<Options>();
 const folder = await mkdtemp(join(tmpdir(), 'tailwater-kill-'));
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort()).once('SIGTERM', () => stop.abort());
 const report = await run({
+  signal: stop.signal,
   rounds,
   seed,
   store,

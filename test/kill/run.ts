@@ -20,6 +20,8 @@ export interface RunOptions {
   /** An empty folder for everything; it is left as it is when a promise was broken. */
   folder: string;
   onRound?: (round: Round, report: KillReport) => void;
+  /** Ends the run after the round it is in, with everything checked and reported. */
+  signal?: AbortSignal;
 }
 
 /** Rounds of load, kill, start and check, until the plan is at its end or a promise is broken. */
@@ -27,16 +29,25 @@ export async function run(options: RunOptions): Promise<KillReport> {
   const { store, rounds, seed, folder } = options;
   const startedMs = performance.now();
   const server = store === 's3' ? await S3Server.start(join(folder, 's3')) : null;
-  await using life = new Lives(options, server);
-  for (const round of planRounds(store, rounds, seed)) {
-    if (round.fresh) await life.begin();
-    await life.round(round);
-    options.onRound?.(round, life.report);
-    if (life.report.violations.length > 0) break;
+  await using lives = new Lives(options, server);
+  const { report } = lives;
+  try {
+    for (const round of planRounds(store, rounds, seed)) {
+      if (options.signal?.aborted) break;
+      if (round.fresh) await lives.begin();
+      await lives.round(round);
+      options.onRound?.(round, report);
+      if (report.violations.length > 0) break;
+    }
+    await lives.end();
+  } catch (error) {
+    report.violations.push({
+      kind: 'wrong',
+      what: `after round ${report.rounds}: ${error instanceof Error ? error.message : error}`,
+    });
   }
-  await life.end();
-  life.report.milliseconds = Math.round(performance.now() - startedMs);
-  return life.report;
+  report.milliseconds = Math.round(performance.now() - startedMs);
+  return report;
 }
 
 /** One store after another, each with a ledger of its own and one node after another. */
