@@ -38,12 +38,14 @@ test('a store that takes requests and never answers: writes are unknown, reads s
     compaction: { auto: false },
     collection: { auto: false, graceMs: 1 },
   } as const;
-  const engine = await Engine.open(options, async dataDir => ({
-    lock: null,
-    store,
-    journal: new ObjectJournal(store, 'log/0'),
-    tables: await LanceTableStore.open(join(dataDir, 'lance')),
-  }));
+  const open = () =>
+    Engine.open(options, async dataDir => ({
+      lock: null,
+      store,
+      journal: new ObjectJournal(store, 'log/0'),
+      tables: await LanceTableStore.open(join(dataDir, 'lance')),
+    }));
+  const engine = await open();
   const server = await startServer(engine);
   const client = new TailwaterClient({ url: server.url, maxAttempts: 1, readYourWrites: false });
   try {
@@ -59,6 +61,7 @@ test('a store that takes requests and never answers: writes are unknown, reads s
     const stale = await client.query('s', { text: 'before', consistency: { maxStalenessMs: 3_600_000 } });
     expect(stale.hits.map(hit => hit.value.text)).toEqual(['before']);
     expect(['TW_COMPACTION_FAILED', 'TW_STORAGE_UNAVAILABLE']).toContain(await failureOf(client.compact('s')));
+    expect(await failureOf(open())).toBe('TW_STORAGE_UNAVAILABLE');
     held.letGo();
     const { partitions } = await write('meanwhile');
     await write('after');
