@@ -20,7 +20,8 @@ export class FolderLock {
     let database: DatabaseSync | null = null;
     try {
       database = new DatabaseSync(path);
-      database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
+      // Without a journal file, a folder on a full disk can still be opened.
+      database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
       return new FolderLock(database);
     } catch (error) {
       database?.close();
@@ -37,5 +38,8 @@ export class FolderLock {
 function lockError(path: string, cause: unknown): TailwaterError {
   const busy = cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY;
   if (busy) return new TailwaterError('TW_FOLDER_IN_USE', { detail: `Another process holds ${path}.`, cause });
-  return new TailwaterError('TW_STORAGE_UNAVAILABLE', { detail: `Cannot lock ${path}.`, cause });
+  return new TailwaterError('TW_STORAGE_UNAVAILABLE', {
+    detail: `Cannot lock ${path}: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    cause,
+  });
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { fromUtf8, isJsonObject, type Random, TailwaterError, utf8 } from '../base/index.ts';
 import { FileJournal, FolderLock, type Journal } from '../journal/index.ts';
-import { LanceTableStore } from '../lakehouse/index.ts';
-import { FileObjectStore, nodeFileSystem } from '../storage/index.ts';
+import { LanceTableStore, type TableStore } from '../lakehouse/index.ts';
+import { FileObjectStore, nodeFileSystem, type ObjectStore, storageError } from '../storage/index.ts';
 
 /** The version of the layout of a data folder and of every format in it without a version of its own. */
 const FORMAT_VERSION = 1;
@@ -21,27 +21,32 @@ export function pathsOf(dataDir: string) {
   };
 }
 
-/** The open parts of a data folder; the owner also holds its lock. */
+/** What a node is composed over, such as the open parts of a data folder; its owner also holds a lock. */
 export interface DataFolder {
-  lock: FolderLock | null;
-  store: FileObjectStore;
+  lock: Pick<FolderLock, 'release'> | null;
+  store: ObjectStore & Partial<Pick<FileObjectStore, 'temporary'>>;
+  /** Of the log shard. */
   journal: Journal;
-  tables: LanceTableStore;
+  tables: TableStore;
 }
 
-/** As the one owner. Throws TW_FOLDER_IN_USE, TW_FORMAT_TOO_NEW. */
+/** How a node comes by what it is composed over; `openDataFolder` unless told otherwise. */
+export type OpenFolder = (dataDir: string, random: Random, onTorn: (facts: object) => void) => Promise<DataFolder>;
+
+/** As the one owner. Throws TW_FOLDER_IN_USE, TW_FORMAT_TOO_NEW; TW_STORAGE_FULL or TW_STORAGE_UNAVAILABLE when it cannot be written to. */
 export async function openDataFolder(dataDir: string, random: Random, onTorn: (facts: object) => void): Promise<DataFolder> {
   const paths = pathsOf(dataDir);
-  await nodeFileSystem.mkdir(dataDir);
-  const lock = FolderLock.acquire(paths.lock);
+  let lock: FolderLock | null = null;
   try {
+    await nodeFileSystem.mkdir(dataDir);
+    lock = FolderLock.acquire(paths.lock);
     await checkFormat(dataDir, paths.format);
     const store = new FileObjectStore(nodeFileSystem, paths.objects, random);
     const journal = await FileJournal.open(nodeFileSystem, paths.log, { random, onTorn });
     return { lock, store, journal, tables: await LanceTableStore.open(paths.lance) };
   } catch (error) {
-    lock.release();
-    throw error;
+    lock?.release();
+    throw storageError(error, `The data folder ${dataDir} could not be opened`);
   }
 }
 

@@ -34,7 +34,7 @@ import { type CollectOptions, Collector } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
-import { closeDataFolder, type DataFolder, openDataFolder, SHARD } from './data-folder.ts';
+import { closeDataFolder, type DataFolder, type OpenFolder, openDataFolder, SHARD } from './data-folder.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
 import { InlineCompaction } from './inline-compaction.ts';
 import { type ComponentStats, Metrics } from './metrics.ts';
@@ -95,11 +95,14 @@ export class Engine implements EngineLike {
     this.#metrics = new Metrics(() => this.#stats());
   }
 
-  /** Throws TW_FOLDER_IN_USE, TW_FORMAT_TOO_NEW, TW_DATA_DAMAGED. Nothing is half open afterwards. */
-  static async open(options: EngineOptions): Promise<Engine> {
+  /**
+   * Throws TW_FOLDER_IN_USE, TW_FORMAT_TOO_NEW, TW_DATA_DAMAGED. Nothing is half open afterwards. Over anything but a data folder,
+   * `compactionHost` must be `inline`: a compaction process opens the folder itself.
+   */
+  static async open(options: EngineOptions, openFolder: OpenFolder = openDataFolder): Promise<Engine> {
     const settings = settingsOf(options);
     const { clock, random, logger } = settings;
-    const folder = await openDataFolder(settings.dataDir, random, facts =>
+    const folder = await openFolder(settings.dataDir, random, facts =>
       logger.warn(facts, 'The log ended in a torn write; it was cut and kept'),
     );
     try {
@@ -291,7 +294,7 @@ export class Engine implements EngineLike {
       shards: [shard],
       catalog: new ObjectJournal(store, 'catalog'),
       store,
-      temporary: store.temporary,
+      ...(store.temporary && { temporary: store.temporary }),
       tables: {
         prune: (definition, keep) => runner.prune(definition, keep),
         drop: incarnation => tables.drop(incarnation),

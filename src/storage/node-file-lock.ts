@@ -4,6 +4,8 @@ import type { FileLock } from './file-system.ts';
 
 /** SQLITE_BUSY: another connection, of this process or another, holds the lock. */
 const BUSY = 5;
+/** With its default journal, a file, SQLite needs space on the disk to lock: on a full disk nothing could be deleted. */
+const TAKE_LOCK = 'PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE';
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 25;
 /** About a minute of waiting: whoever holds a lock that long is stopped or its disk does not answer. */
@@ -19,7 +21,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   let pauseMs = FIRST_PAUSE_MS;
   for (let attempt = 1; ; attempt++) {
     try {
-      database.exec('BEGIN EXCLUSIVE');
+      database.exec(TAKE_LOCK);
       return { release: async () => database.close() };
     } catch (error) {
       if (!isBusy(error) || attempt === MAX_ATTEMPTS) {

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TailwaterError } from '../../src/base/index.ts';
@@ -7,6 +6,7 @@ import { TailwaterClient } from '../../src/client.ts';
 import { Tailwater } from '../../src/index.ts';
 import { type TemporaryFolder, temporaryFolder } from './engine-support.ts';
 import { startServer, type TestServer } from './http-support.ts';
+import { onSmallDisk } from './small-disk.ts';
 
 const MANUAL = { compactionHost: 'inline', compaction: { auto: false } } as const;
 
@@ -38,35 +38,9 @@ async function keysOf(client: TailwaterClient): Promise<unknown[]> {
   return (await client.read('s', { limit: 10_000 })).records.map(record => record.key);
 }
 
-/** A file system of a few megabytes, or null where mounting one is not permitted. */
-function mountSmall(path: string, megabytes: number): { resize(megabytes: number): void; unmount(): void } | null {
-  const mount = (options: string) => execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path], { stdio: 'pipe' });
-  try {
-    mount(`size=${megabytes}m`);
-  } catch {
-    return null;
-  }
-  return {
-    resize: size => void mount(`remount,size=${size}m`),
-    unmount: () => void execFileSync('umount', ['-l', path]),
-  };
-}
-
 describe('a disk that is full', () => {
   test('loses nothing acknowledged, shows nothing refused, and goes on once there is space', async () => {
-    await using folder = await temporaryFolder();
-    const path = join(folder.path, 'disk');
-    mkdirSync(path);
-    const disk = mountSmall(path, 8);
-    if (disk === null) {
-      console.info('No file system may be mounted here: the full disk was left out. Run as root, on Linux, to include it.');
-      return;
-    }
-    try {
-      await fillAndRecover(join(path, 'data'), disk);
-    } finally {
-      disk.unmount();
-    }
+    await onSmallDisk(8, 'the full disk', disk => fillAndRecover(join(disk.path, 'data'), disk));
   });
 });
 

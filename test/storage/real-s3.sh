@@ -2,6 +2,7 @@
 # A real S3 server for test/storage/real-s3.test.ts: the Versity S3 gateway over a temporary folder. It decides conditional puts under a lock.
 #   eval "$(test/storage/real-s3.sh start)"   installs it when absent (needs Go; a minute or two, once), starts it on 127.0.0.1, prints what to export
 #   test/storage/real-s3.sh stop              stops it and removes its folder
+#   test/storage/real-s3.sh run FOLDER PORT   is the server, over a folder that stays, until it is killed
 set -euo pipefail
 
 version=v1.8.0
@@ -20,6 +21,10 @@ free_port() {
 
 is_up() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+serve() {
+  exec "$cache/versitygw" --quiet --access tailwater --secret tailwater-secret --port "127.0.0.1:$2" posix "$1"
+}
+
 start() {
   install
   local folder port pid
@@ -28,8 +33,7 @@ start() {
   mkdir "$folder/objects"
   # Not --sidecar: it keeps checksums in files of their own, so that a read during a replacement gets one version's bytes and another's
   # checksum. The temporary folder must therefore take extended attributes (TMPDIR names another one).
-  "$cache/versitygw" --quiet --access tailwater --secret tailwater-secret --port "127.0.0.1:$port" \
-    posix "$folder/objects" >"$folder/server.log" 2>&1 </dev/null &
+  serve "$folder/objects" "$port" >"$folder/server.log" 2>&1 </dev/null &
   pid=$!
   for _ in $(seq 100); do
     if is_up "$port"; then
@@ -60,5 +64,6 @@ stop() {
 case "${1:-}" in
   start) start ;;
   stop) stop ;;
-  *) echo "usage: $0 start | stop" >&2; exit 2 ;;
+  run) install; serve "$2" "$3" ;;
+  *) echo "usage: $0 start | stop | run FOLDER PORT" >&2; exit 2 ;;
 esac

@@ -1,4 +1,5 @@
 import { asTailwaterError, isTailwaterError, TailwaterError } from '../../base/index.ts';
+import { saysFull } from '../lance/read-errors.ts';
 import type { TableWork } from './settings.ts';
 
 const MAX_DELAY_MS = 5_000;
@@ -48,11 +49,8 @@ function mayPass(error: unknown): boolean {
   );
 }
 
-/** The table engine says it in words only. */
-const FULL = /No space left on device|Disk quota exceeded|\bos error (28|122)\b/;
-
 function isFull(error: unknown): boolean {
-  return !isTailwaterError(error, 'TW_STORAGE_FULL') && FULL.test(asTailwaterError(error).message);
+  return !isTailwaterError(error, 'TW_STORAGE_FULL') && saysFull(asTailwaterError(error).message);
 }
 
 function storageFull(work: TableWork, operation: string, cause: unknown): TailwaterError {

@@ -11,7 +11,7 @@ import type { TableSchema } from '../table-types.ts';
 import { LanceDataset } from './lance-dataset.ts';
 import { LanceVersion } from './lance-version.ts';
 import { pruneDataset } from './prune.ts';
-import { datasetName, NamedReads, readError } from './read-errors.ts';
+import { datasetName, NamedReads, pruneError, readError } from './read-errors.ts';
 import { createSession, historyExpired, isMissingVersion, LANCE_DEFAULTS, type LanceSettings } from './session.ts';
 
 /**
@@ -63,12 +63,16 @@ export class LanceTableStore implements TableStore {
 
   async prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void> {
     const { incarnation } = definition;
-    await pruneDataset(
-      await this.#openTable(incarnation, 'rows'),
-      keep.map(versions => versions.rows),
-    );
     const changes = keep.map(versions => versions.changes).filter(version => version !== null);
-    if (changes.length > 0) await pruneDataset(await this.#openTable(incarnation, 'changes'), changes);
+    try {
+      await pruneDataset(
+        await this.#openTable(incarnation, 'rows'),
+        keep.map(versions => versions.rows),
+      );
+      if (changes.length > 0) await pruneDataset(await this.#openTable(incarnation, 'changes'), changes);
+    } catch (error) {
+      throw pruneError(definition, error);
+    }
   }
 
   async drop(incarnation: string): Promise<void> {

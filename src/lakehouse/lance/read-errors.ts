@@ -21,6 +21,21 @@ export function readError(definition: StreamDefinition, datasets: string, error:
   });
 }
 
+/** The table engine says it in words only. */
+export function saysFull(reason: string): boolean {
+  return /No space left on device|Disk quota exceeded|\bos error (28|122)\b/.test(reason);
+}
+
+/** What removing old versions threw: LanceDB writes to do it. */
+export function pruneError(definition: StreamDefinition, error: unknown): TailwaterError {
+  if (isTailwaterError(error)) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new TailwaterError(saysFull(reason) ? 'TW_STORAGE_FULL' : 'TW_STORAGE_UNAVAILABLE', {
+    detail: `Old versions of the table of stream "${definition.name}" could not be removed: ${reason}`,
+    cause: error,
+  });
+}
+
 /** `{incarnation}/rows.lance, version 7`. */
 export function datasetName(definition: StreamDefinition, kind: DatasetKind, version: number): string {
   return `${definition.incarnation}/${kind}.lance, version ${version}`;

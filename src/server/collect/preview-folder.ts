@@ -15,7 +15,7 @@ export async function previewCollection(dataDir: string): Promise<CollectionRepo
       catalog: new ObjectJournal(store, 'catalog'),
       store,
       tables,
-      temporary: store.temporary,
+      ...(store.temporary && { temporary: store.temporary }),
       pins: new Pins(store, randomId(systemRandom), systemClock, systemRandom),
       clock: systemClock,
     });
