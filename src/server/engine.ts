@@ -114,7 +114,7 @@ export class Engine implements EngineLike {
       const streams = await LiveStreams.open({ catalog, shard, shardNumber: SHARD, log, store, tables, residents });
       const embedders = new Embedders({ store, clock, random, secrets: settings.secrets });
       const embeddings = new TailEmbeddings({ streams, embedders, clock, logger });
-      const past = new PastCuts(log, (tail, throughSegment) => embeddings.fill(tail, throughSegment));
+      const past = new PastCuts(log, embeddings);
       const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
       return new Engine({ settings, folder, shard, catalog, streams, residents, embedders, embeddings, pinner, log });
     } catch (error) {

@@ -7,6 +7,12 @@ import type { TableView } from './table-view.ts';
 
 type PastCut = Pick<Pinned, 'table' | 'shadowed' | 'tail'>;
 
+/** Gives the rows that win in a cut of a tail the vectors that can be had: `fill` at once, `compute` without asking anybody. */
+interface CutVectors {
+  fill(tail: StreamTail, throughSegment: number): Promise<void>;
+  compute(tail: StreamTail, throughSegment: number): Promise<void>;
+}
+
 interface CachedCut {
   view: TableView | null;
   shadowed: ShadowedRows | null;
@@ -16,20 +22,19 @@ interface CachedCut {
 /** Instants older than the newest table state: the state before, and a tail rebuilt from the log. A few are kept for the next request. */
 export class PastCuts {
   readonly #log: LogReader;
-  readonly #fillVectors: (tail: StreamTail, throughSegment: number) => Promise<void>;
+  readonly #vectors: CutVectors;
   readonly #maxEntries: number;
   readonly #cache = new Map<string, Promise<CachedCut>>();
 
-  /** `fillVectors` gives the rows that win in a cut of a tail the vectors that can be had at once. */
-  constructor(log: LogReader, fillVectors: (tail: StreamTail, throughSegment: number) => Promise<void>, maxEntries = 4) {
+  constructor(log: LogReader, vectors: CutVectors, maxEntries = 4) {
     this.#log = log;
-    this.#fillVectors = fillVectors;
+    this.#vectors = vectors;
     this.#maxEntries = maxEntries;
   }
 
   /** A row that was superseded before it got a vector has none in the tail; an instant before that needs it. */
-  async fillVectors(tail: StreamTail, segment: number): Promise<void> {
-    await this.#fillVectors(tail, segment);
+  async completeVectors(tail: StreamTail, segment: number): Promise<void> {
+    await this.#vectors.compute(tail, segment);
   }
 
   /** Throws TW_HISTORY_EXPIRED when the state or the log it needs is gone: never an approximate answer. */
@@ -71,7 +76,7 @@ export class PastCuts {
         detail: `Segment ${expected} of the log is no longer kept, and no table state covers it at the requested instant.`,
       });
     }
-    await this.#fillVectors(tail, segment);
+    await this.#vectors.fill(tail, segment);
     const hides = view !== null && stream.definition.kind === 'upsert';
     return { view, shadowed: hides ? new ShadowedRows(stream.definition, view) : null, tail };
   }

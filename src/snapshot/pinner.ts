@@ -131,7 +131,7 @@ export class Pinner {
     const knownTimeMs = await this.#timeOf(segment);
     const stream = streams.require(definition);
     const base = { definition, shard: streams.shardNumber, throughSegment: segment };
-    if (lacksVectors(liveAt(stream, segment))) await this.#options.past.fillVectors(stream.tail, segment);
+    if (lacksVectors(liveAt(stream, segment))) await this.#options.past.completeVectors(stream.tail, segment);
     const live = liveAt(stream, segment);
     const cut = live === null || lacksVectors(live) ? await this.#rebuilt(stream, segment, live) : live;
     return { ...base, throughTimeMs: knownTimeMs ?? cut.table?.state.logTimeMs ?? 0, ...cut };

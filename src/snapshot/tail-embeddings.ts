@@ -66,6 +66,12 @@ export class TailEmbeddings {
     }
   }
 
+  /** As `fill`, where it costs nothing but time: with a pure provider. */
+  async compute(tail: StreamTail, throughSegment: number): Promise<void> {
+    const { embed } = tail.definition;
+    if (embed !== null && this.#options.embedders.of(embed).provider.pure) await this.fill(tail, throughSegment);
+  }
+
   /** One line per stream whose rows cannot be embedded now. */
   problems(): string[] {
     const lines: string[] = [];

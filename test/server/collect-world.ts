@@ -119,7 +119,7 @@ export class CollectWorld {
     const log = new LogReader(journal, { maxCacheBytes: 1000 });
     const residents = new ResidentTables({ clock, logger: silentLogger });
     const streams = await LiveStreams.open({ catalog, shard, shardNumber: 0, log, store, tables: this.tables, residents });
-    const past = new PastCuts(log, async () => {});
+    const past = new PastCuts(log, { fill: async () => {}, compute: async () => {} });
     const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
     const reader = new StreamReader(pinner, clock);
     const node: Node = { shard, catalog, reader, pinner, appender: new Appender({ catalog, clock }), streams, behind: false };

@@ -92,7 +92,7 @@ export class SimNode {
     this.store = parts.store;
     this.tables = parts.tables;
     this.journal = parts.journal;
-    const past = new PastCuts(log, (tail, throughSegment) => embeddings.fill(tail, throughSegment));
+    const past = new PastCuts(log, embeddings);
     this.pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
     this.appender = new Appender({ catalog, clock });
     const onSearch = (definition: StreamDefinition) => parts.residents.searched(streams.require(definition));
