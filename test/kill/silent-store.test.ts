@@ -26,7 +26,7 @@ async function failureOf(work: Promise<unknown>): Promise<string> {
   return code;
 }
 
-test('a store that takes requests and never answers: writes are unknown, reads say why, and all is well once it answers', async () => {
+test('writes to a store that never answers are unknown, and settled once it does', async () => {
   await using folder = await temporaryFolder();
   const double = await S3Double.start();
   const held = new HeldConnections(Number(new URL(double.endpoint).port));
