@@ -1,0 +1,45 @@
+export { canonicalDefinition, versionOf } from './definition/canonical.ts';
+export {
+  avg,
+  count,
+  countDistinct,
+  decayedAvg,
+  decayedSum,
+  expression,
+  type Feature,
+  type FeatureValues,
+  type FeatureView,
+  featureView,
+  first,
+  firstN,
+  histogram,
+  last,
+  lastN,
+  max,
+  maxN,
+  min,
+  minN,
+  percentiles,
+  ratio,
+  stddev,
+  sum,
+  topK,
+  valueCounts,
+  variance,
+  vectorMean,
+  vectorSum,
+} from './definition/dsl.ts';
+export { parseDefinition } from './definition/parse.ts';
+export type {
+  AggregateDefinition,
+  FeatureDefinition,
+  FeatureViewDefinition,
+  MeasureDefinition,
+  RatioDefinition,
+  WindowBounds,
+  WindowDefinition,
+} from './definition/types.ts';
+export { evaluateView, type FeatureAnswer, type FeatureStatus } from './evaluate.ts';
+export { planView, type ViewPlan } from './plan.ts';
+export { decodeViewState, encodeViewState } from './state/codec.ts';
+export { type FeatureEvent, ViewState } from './state/view-state.ts';
