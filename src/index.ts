@@ -41,6 +41,7 @@ export {
   type CollectApiOptions,
   type CollectionReport,
   type EngineOptions,
+  type FeaturesApi,
   type FollowEvent,
   type FollowOptions,
   type Health,

@@ -1,4 +1,4 @@
-export { canonicalDefinition, versionOf } from './definition/canonical.ts';
+export { versionOf } from './definition/canonical.ts';
 export {
   avg,
   count,
@@ -7,6 +7,7 @@ export {
   decayedSum,
   expression,
   type Feature,
+  type Features,
   type FeatureValues,
   type FeatureView,
   featureView,
@@ -39,6 +40,16 @@ export type {
   WindowBounds,
   WindowDefinition,
 } from './definition/types.ts';
+export type {
+  FeatureDetail,
+  HistoricalAnswer,
+  HistoricalRequest,
+  OnlineAnswer,
+  OnlineRequest,
+  ViewInfo,
+  ViewPlanAnswer,
+} from './engine/engine-types.ts';
+export { FeatureEngine } from './engine/feature-engine.ts';
 export { evaluateView, type FeatureAnswer, type FeatureStatus } from './evaluate.ts';
 export { planView, type ViewPlan } from './plan.ts';
 export { decodeViewState, encodeViewState } from './state/codec.ts';
