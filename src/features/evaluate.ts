@@ -52,7 +52,7 @@ function aggregateAnswer(plan: ViewPlan, aggregate: AggregatePlan, windows: Wind
   return { value, status: 'present', eventTimeMs };
 }
 
-function quotient(numerator: JsonValue, denominator: JsonValue): JsonValue {
+export function quotient(numerator: JsonValue, denominator: JsonValue): JsonValue {
   if (typeof numerator !== 'number' || typeof denominator !== 'number' || denominator === 0) return null;
   return numerator / denominator;
 }

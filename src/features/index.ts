@@ -51,6 +51,7 @@ export type {
 } from './engine/engine-types.ts';
 export { FeatureEngine } from './engine/feature-engine.ts';
 export { evaluateView, type FeatureAnswer, type FeatureStatus } from './evaluate.ts';
+export { sweepOf } from './historical/sweep.ts';
 export { planView, type ViewPlan } from './plan.ts';
 export { decodeViewState, encodeViewState } from './state/codec.ts';
 export { type FeatureEvent, ViewState } from './state/view-state.ts';

@@ -56,6 +56,7 @@ class DecayedFold implements Fold {
     const period = this.#period(number);
     period.values.add(sign * (value * weight));
     period.weights.add(sign * weight);
+    if (period.weights.value() === 0) this.#periods.delete(number);
   }
 
   /** Of a whole number of ms, so that the difference is exact: dividing first would lose digits. */
@@ -102,6 +103,7 @@ export function decayedAggregation(options: DecayOptions): Aggregation {
   return {
     inputOf: summand,
     create: () => new DecayedFold(options),
+    ages: true,
     restore: encoded => {
       const fold = new DecayedFold(options);
       for (const [number, values, weights] of encoded as [number, number[], number[]][]) {

@@ -67,6 +67,7 @@ export function distinctAggregation(bound: number): Aggregation {
   return {
     inputOf: scalar,
     create: () => new DistinctFold(bound),
+    exactUpTo: bound,
     restore: encoded => {
       const [threshold, counts] = encoded as [number, [number, number][]];
       return new DistinctFold(bound, new Map(counts), threshold);

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../base/index.ts';
+import type { Slider } from './slider.ts';
 
 /** What a row holds of an event for one aggregation; null: the event does not count in it. */
 export type Input = JsonValue;
@@ -27,6 +28,12 @@ export interface Aggregation {
   create(): Fold;
   /** The inverse of `encode`. */
   restore(encoded: JsonValue): Fold;
+  /** A better way over a window that only moves forward than adding and retracting; absent: there is none. */
+  slide?(): Slider;
+  /** Retracting is exact only while there were at most so many distinct values; absent: always. */
+  exactUpTo?: number;
+  /** The result changes as time passes, without an event. */
+  ages?: true;
 }
 
 /** Sums, and squares of what is summed, stay far from overflow; larger numbers do not count. */

@@ -89,6 +89,7 @@ export function frequencyAggregation(options: FrequencyOptions): Aggregation {
   return {
     inputOf: scalar,
     create: () => new FrequencyFold(options),
+    exactUpTo: options.bound,
     restore: encoded => {
       const [error, counts] = encoded as [number, [Scalar, number][]];
       return new FrequencyFold(options, new Map(counts), error);

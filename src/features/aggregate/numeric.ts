@@ -1,6 +1,7 @@
 import type { JsonValue } from '../../base/index.ts';
 import { ExactSum } from './exact-sum.ts';
 import { type Aggregation, type Fold, finite, type Input, presence, summand } from './fold.ts';
+import { ExtremeSlider } from './slider.ts';
 
 class CountFold implements Fold {
   #count: number;
@@ -187,6 +188,7 @@ export function extremeAggregation(which: 'min' | 'max'): Aggregation {
   return {
     inputOf: finite,
     create: () => new ExtremeFold(sign),
+    slide: () => new ExtremeSlider(sign),
     restore: encoded => new ExtremeFold(sign, encoded as number | null),
   };
 }

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../base/index.ts';
 import { type Aggregation, anything, type Fold, finite, type Input } from './fold.ts';
+import { EdgeSlider, ExtremesSlider } from './slider.ts';
 
 interface Entry {
   value: Input;
@@ -64,6 +65,7 @@ export function edgeAggregation(edge: Edge): Aggregation {
   return {
     inputOf: anything,
     create: () => new EdgeFold(edge),
+    slide: () => new EdgeSlider(edge),
     restore: encoded =>
       new EdgeFold(
         edge,
@@ -126,6 +128,7 @@ export function extremesAggregation(which: 'min' | 'max', n: number): Aggregatio
   return {
     inputOf: finite,
     create: () => new ExtremesFold(options),
+    slide: () => new ExtremesSlider(options),
     restore: encoded => new ExtremesFold(options, [...(encoded as number[])]),
   };
 }

@@ -6,8 +6,9 @@ import { versionOf } from '../definition/canonical.ts';
 import { checkViewName, parseDefinition } from '../definition/parse.ts';
 import type { FeatureViewDefinition } from '../definition/types.ts';
 import { spineOf } from '../historical/spine.ts';
-import { SpineSweep } from '../historical/sweep.ts';
+import { sweepOf } from '../historical/sweep.ts';
 import { planView } from '../plan.ts';
+import type { FeatureEvent } from '../state/view-state.ts';
 import { changesBetween, changesServedValues } from './changes.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type {
@@ -164,10 +165,10 @@ export class FeatureEngine {
     for (const [index, { name, live }] of views.entries()) {
       const { source, plan } = live;
       const pinned = await this.#pin(source, request);
-      const sweep = new SpineSweep(plan, spines[index], { upsert: source.kind === 'upsert', asSeen: request.asSeen ?? false });
+      const sweep = sweepOf(plan, spines[index], { upsert: source.kind === 'upsert', asSeen: request.asSeen ?? false });
       await this.#readAll(pinned, event => sweep.apply(event));
       for (const [at, answers] of sweep.finish().entries()) {
-        for (const [feature, { value }] of Object.entries(answers))
+        for (const [feature, value] of Object.entries(answers))
           rows[at][views.length === 1 ? feature : `${name}.${feature}`] = value;
       }
       answer.views.push({
@@ -180,7 +181,7 @@ export class FeatureEngine {
     return answer;
   }
 
-  async #readAll(pinned: Pinned, take: (event: Parameters<SpineSweep['apply']>[0]) => void): Promise<void> {
+  async #readAll(pinned: Pinned, take: (event: FeatureEvent) => void): Promise<void> {
     const next: number[] = [];
     for (let events = await readNext(pinned, next); events.length > 0; events = await readNext(pinned, next)) {
       for (const event of events) take(event);

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../base/index.ts';
 import type { Pinned } from '../../snapshot/index.ts';
 import { evaluateView } from '../evaluate.ts';
-import { SpineSweep } from '../historical/sweep.ts';
+import { sweepOf } from '../historical/sweep.ts';
 import type { ViewPlan } from '../plan.ts';
 import type { ViewPlanAnswer } from './engine-types.ts';
 import type { LiveView } from './live-view.ts';
@@ -25,7 +25,7 @@ export async function sampleDifferences(
       .map(([entity]) => ({ entity, answers: evaluateView(live.plan, state.entity(entity), atMs) })),
   );
   const spine = before.map(({ entity }, index) => ({ index, entity, timeMs: atMs, values: {} }));
-  const sweep = new SpineSweep(next, spine, { upsert: live.source.kind === 'upsert', asSeen: false });
+  const sweep = sweepOf(next, spine, { upsert: live.source.kind === 'upsert', asSeen: false });
   const offsets: number[] = [];
   for (let events = await readNext(pinned, offsets); events.length > 0; events = await readNext(pinned, offsets)) {
     for (const event of events) sweep.apply(event);
@@ -33,8 +33,8 @@ export async function sampleDifferences(
   const after = sweep.finish();
   const differences = before.flatMap(({ entity, answers }, index) =>
     Object.keys(answers)
-      .filter(feature => feature in after[index] && !isDeepStrictEqual(answers[feature].value, after[index][feature].value))
-      .map(feature => ({ entity, feature, before: answers[feature].value, after: after[index][feature].value })),
+      .filter(feature => feature in after[index] && !isDeepStrictEqual(answers[feature].value, after[index][feature]))
+      .map(feature => ({ entity, feature, before: answers[feature].value, after: after[index][feature] })),
   );
   return { differences, sampledEntities: before.length };
 }

@@ -1,7 +1,11 @@
-import { evaluateView, type FeatureAnswer } from '../evaluate.ts';
-import type { ViewPlan } from '../plan.ts';
+import type { JsonValue } from '../../base/index.ts';
+import { evaluateView } from '../evaluate.ts';
+import { evaluate } from '../expression/evaluate.ts';
+import { inputsOf, type ViewPlan } from '../plan.ts';
 import { entityOfValue } from '../state/entity-key.ts';
+import type { Row } from '../state/row-blocks.ts';
 import { type FeatureEvent, ViewState } from '../state/view-state.ts';
+import { slideEntity } from './slide.ts';
 import type { SpineRow } from './spine.ts';
 
 export interface SweepOptions {
@@ -10,18 +14,79 @@ export interface SweepOptions {
   asSeen: boolean;
 }
 
+export type FeatureRow = Record<string, JsonValue>;
+
+/** Features of many entities at many instants, point in time, from all events of a stream. */
+export interface Sweep {
+  /** Events come in log order. */
+  apply(event: FeatureEvent): void;
+  /** After the last event: values by the index of the spine's rows. */
+  finish(): FeatureRow[];
+}
+
+export function sweepOf(plan: ViewPlan, spine: readonly SpineRow[], options: SweepOptions): Sweep {
+  return options.upsert || options.asSeen ? new StateSweep(plan, spine, options) : new SlidingSweep(plan, spine);
+}
+
+/** Where rows are never replaced and all is known to all: windows slide over the sorted rows of each entity. */
+class SlidingSweep implements Sweep {
+  readonly #plan: ViewPlan;
+  readonly #size: number;
+  readonly #entities: ReadonlyMap<string, { rows: Row[]; spine: SpineRow[] }>;
+
+  constructor(plan: ViewPlan, spine: readonly SpineRow[]) {
+    this.#plan = plan;
+    this.#size = spine.length;
+    const groups = Map.groupBy(spine, row => row.entity);
+    this.#entities = new Map([...groups].map(([entity, own]) => [entity, { rows: [], spine: own }]));
+  }
+
+  apply({ timeMs, seq, value }: FeatureEvent): void {
+    const entity = value === null ? null : entityOfValue(this.#plan.entity, value);
+    if (entity === null) return;
+    this.#entities.get(entity)?.rows.push({ timeMs, seq, inputs: inputsOf(this.#plan, value) });
+  }
+
+  finish(): FeatureRow[] {
+    const answers = new Array<FeatureRow>(this.#size);
+    for (const { rows, spine } of this.#entities.values()) {
+      rows.sort((a, b) => a.timeMs - b.timeMs || a.seq - b.seq);
+      const rising = spine.toSorted((a, b) => a.timeMs - b.timeMs);
+      const values = slideEntity(
+        this.#plan,
+        rows,
+        rising.map(row => row.timeMs),
+      );
+      for (const [at, row] of rising.entries()) answers[row.index] = this.#rowOf(row, values, at);
+    }
+    return answers;
+  }
+
+  #rowOf({ values: request }: SpineRow, values: readonly JsonValue[][], at: number): FeatureRow {
+    const { aggregates, expressions, names } = this.#plan;
+    const known = new Map(aggregates.map(({ name }, index) => [name, values[index][at]]));
+    for (const { name, expression } of expressions) {
+      known.set(
+        name,
+        evaluate(expression, used => known.get(used) ?? (Object.hasOwn(request, used) ? request[used] : undefined)),
+      );
+    }
+    return Object.fromEntries(names.map(name => [name, known.get(name)!]));
+  }
+}
+
 /**
- * Features of many entities at many instants, point in time: each event goes into the state of its entity once, in log order, and each row is
- * one read of it. With `asSeen` rows are read between the events, in the order of their time.
+ * Where rows are replaced, or each row knows only what had been ingested: each event goes into the state of its entity once, in log order, and each
+ * row is one read of it. With `asSeen` rows are read between the events, in the order of their time.
  */
-export class SpineSweep {
+class StateSweep implements Sweep {
   readonly #plan: ViewPlan;
   readonly #options: SweepOptions;
   readonly #state: ViewState;
   readonly #entities: ReadonlySet<string>;
   /** Rows that are left, the next one last. */
   readonly #left: SpineRow[];
-  readonly #answers: Record<string, FeatureAnswer>[];
+  readonly #answers: FeatureRow[];
   /** Keys whose row is or was of an entity asked for. */
   readonly #keys = new Set<string>();
 
@@ -34,21 +99,20 @@ export class SpineSweep {
     this.#answers = new Array(spine.length);
   }
 
-  /** Events come in log order. */
   apply(event: FeatureEvent): void {
     if (this.#options.asSeen) this.#readBefore(event.ingestedAtMs);
     if (this.#concerns(event)) this.#state.apply(event);
   }
 
-  /** After the last event: the answers in the order of the spine's indices. */
-  finish(): Record<string, FeatureAnswer>[] {
+  finish(): FeatureRow[] {
     this.#readBefore(Number.POSITIVE_INFINITY);
     return this.#answers;
   }
 
   #readBefore(ingestedAtMs: number): void {
     for (let row = this.#left.at(-1); row !== undefined && row.timeMs < ingestedAtMs; row = this.#left.at(-1)) {
-      this.#answers[row.index] = evaluateView(this.#plan, this.#state.entity(row.entity), row.timeMs, row.values);
+      const answers = evaluateView(this.#plan, this.#state.entity(row.entity), row.timeMs, row.values);
+      this.#answers[row.index] = Object.fromEntries(Object.entries(answers).map(([name, { value }]) => [name, value]));
       this.#left.pop();
     }
   }

@@ -179,6 +179,11 @@ export class RowBlocks {
     return block < 0 ? this.start : { block, index: placeIn(this.#blocks[block].rows, timeMs, seq) };
   }
 
+  /** Before the row of this number, of rows that never changed since `of`. */
+  placeOf(row: number): Place {
+    return { block: Math.floor(row / MAX_BLOCK_ROWS), index: row % MAX_BLOCK_ROWS };
+  }
+
   countUpTo({ block, index }: Place): number {
     let count = index;
     for (let at = 0; at < block; at++) count += this.#blocks[at].rows.length;
