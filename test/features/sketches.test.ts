@@ -5,9 +5,10 @@ import type { Fold } from '../../src/features/aggregate/fold.ts';
 import type { MeasureDefinition } from '../../src/features/index.ts';
 
 /** Added in one go, and merged of parts, some of them encoded and restored. */
-function twoWays(measure: MeasureDefinition, inputs: readonly (string | number)[]): [Fold, Fold] {
+function twoWays(measure: MeasureDefinition, values: readonly (string | number)[]): [Fold, Fold] {
   const aggregation = createAggregation(measure);
   const whole = aggregation.create();
+  const inputs = values.map(value => aggregation.inputOf(value)!);
   inputs.forEach((input, index) => {
     whole.add(input, index, index);
   });
@@ -43,10 +44,11 @@ describe('a count of distinct values', () => {
   });
 
   test('forgets what is taken out', () => {
-    const fold = createAggregation({ aggregate: 'count_distinct', field: 'v' }).create();
-    for (const value of ['a', 'b', 'b', 'c']) fold.add(value, 0, 0);
-    for (const value of ['b', 'c', 'c']) fold.retract!(value, 0, 0);
-    fold.add('c', 0, 0);
+    const aggregation = createAggregation({ aggregate: 'count_distinct', field: 'v' });
+    const fold = aggregation.create();
+    for (const value of ['a', 'b', 'b', 'c']) fold.add(aggregation.inputOf(value)!, 0, 0);
+    for (const value of ['b', 'c', 'c']) fold.retract!(aggregation.inputOf(value)!, 0, 0);
+    fold.add(aggregation.inputOf('c')!, 0, 0);
     expect(fold.result(0)).toBe(2);
   });
 });

@@ -111,9 +111,10 @@ describe('windows over ranges and rows answer as OpenMLDB does', () => {
 
 describe('merging and retracting answers as Chronon does', () => {
   const fold = (measure: MeasureDefinition, inputs: readonly JsonValue[], firstSeq = 1) => {
-    const state = createAggregation(measure).create();
+    const aggregation = createAggregation(measure);
+    const state = aggregation.create();
     inputs.forEach((input, index) => {
-      state.add(input, firstSeq + index, firstSeq + index);
+      state.add(aggregation.inputOf(input)!, firstSeq + index, firstSeq + index);
     });
     return state;
   };

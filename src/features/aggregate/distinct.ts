@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../base/index.ts';
-import { type Aggregation, type Fold, type Input, type Scalar, scalar } from './fold.ts';
+import { type Aggregation, type Fold, type Input, scalar } from './fold.ts';
 import { HASH_RANGE, hash53 } from './hash53.ts';
 
 /**
@@ -19,12 +19,12 @@ class DistinctFold implements Fold {
   }
 
   add(input: Input): void {
-    this.#change(hash53(input as Scalar), 1);
+    this.#change(input as number, 1);
     if (this.#counts.size > this.#bound * 1.5) this.#shrink();
   }
 
   retract(input: Input): void {
-    this.#change(hash53(input as Scalar), -1);
+    this.#change(input as number, -1);
   }
 
   merge(other: Fold): void {
@@ -63,9 +63,15 @@ class DistinctFold implements Fold {
   }
 }
 
+/** Rows keep hashes, so that a value is hashed once, however often it is read. */
+function hashed(value: JsonValue | undefined): number | null {
+  const own = scalar(value);
+  return own === null ? null : hash53(own);
+}
+
 export function distinctAggregation(bound: number): Aggregation {
   return {
-    inputOf: scalar,
+    inputOf: hashed,
     create: () => new DistinctFold(bound),
     exactUpTo: bound,
     restore: encoded => {

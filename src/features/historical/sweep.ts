@@ -64,14 +64,17 @@ class SlidingSweep implements Sweep {
 
   #rowOf({ values: request }: SpineRow, values: readonly JsonValue[][], at: number): FeatureRow {
     const { aggregates, expressions, names } = this.#plan;
-    const known = new Map(aggregates.map(({ name }, index) => [name, values[index][at]]));
+    const answer: FeatureRow = {};
+    // In the order of the definition, whatever is computed first.
+    if (expressions.length > 0) for (const name of names) answer[name] = null;
+    for (let index = 0; index < aggregates.length; index++) answer[aggregates[index].name] = values[index][at];
     for (const { name, expression } of expressions) {
-      known.set(
-        name,
-        evaluate(expression, used => known.get(used) ?? (Object.hasOwn(request, used) ? request[used] : undefined)),
+      answer[name] = evaluate(
+        expression,
+        used => (Object.hasOwn(answer, used) ? answer[used] : null) ?? (Object.hasOwn(request, used) ? request[used] : undefined),
       );
     }
-    return Object.fromEntries(names.map(name => [name, known.get(name)!]));
+    return answer;
   }
 }
 
