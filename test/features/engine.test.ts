@@ -142,6 +142,25 @@ describe('a feature view', () => {
     }),
   );
 
+  test('is refused where its stream does not keep what it needs', () =>
+    withEngine(async tailwater => {
+      await tailwater.createStream('orders', { kind: 'upsert', key: 'id', history: 'PT90M' });
+      await tailwater.createStream('logs', { kind: 'append', retention: 'P1D' });
+      const refusal = { code: 'TW_VIEW_DEFINITION' };
+      const of = (source: string, window: JsonObject | string, history: string) => ({
+        name: 'v',
+        definition: { source, entity: 'user', history, features: { n: { aggregate: 'count', window } } },
+      });
+      await expect(tailwater.features.apply(of('orders', 'lifetime', '31m'))).rejects.toMatchObject(refusal);
+      await expect(tailwater.features.apply(of('logs', 'lifetime', '1h'))).rejects.toMatchObject(refusal);
+      await expect(tailwater.features.apply(of('logs', { sliding: '24h' }, '1h'))).rejects.toMatchObject(refusal);
+      expect(await tailwater.features.list()).toEqual([]);
+      await tailwater.features.apply(of('orders', 'lifetime', '30m'));
+      await tailwater.features.apply(of('logs', { sliding: '23h' }, '1h'), {
+        replaces: (await tailwater.features.get('v')).version,
+      });
+    }));
+
   test('needs its stream, and rows need an entity and a time', () =>
     withEngine(async tailwater => {
       await expect(tailwater.features.apply(activity)).rejects.toMatchObject({ code: 'TW_STREAM_NOT_FOUND' });

@@ -14,6 +14,8 @@ import { Draw } from './draw.ts';
 import { Oracle, type OracleEvent } from './oracle.ts';
 
 const START_MS = 1_767_225_600_000;
+/** Sizes that are drawn. */
+const WINDOW_MS = [1, 500, 3000, 20_000];
 const ENTITIES = ['u1', 'u2', '3', 'nobody'];
 
 interface OracleRun {
@@ -58,10 +60,10 @@ class History {
   follow(): void {
     const draw = this.#draw;
     const plan = planView(this.#definition);
-    const options = { upsert: this.#upsert, keepsAll: draw.chance(0.3) };
+    // Small blocks reach summaries of summaries, and give rows up, with few rows.
+    const options = { upsert: this.#upsert, keepsAll: draw.chance(0.3), blockRows: draw.of([1, 2, 3, 8, 64]) };
     let state = new ViewState(plan, options);
-    // Long ones reach summaries of summaries of rows.
-    const events = draw.chance(0.03) ? 4000 : draw.of([5, 40, 150, 400]);
+    const events = draw.chance(0.02) ? 2000 : draw.of([5, 40, 150, 400]);
     const paceMs = draw.of([10, 300, 3000]);
     for (let seq = 1; seq <= events; seq++) {
       this.#nowMs += draw.int(1, paceMs);
@@ -74,10 +76,21 @@ class History {
     }
   }
 
+  /** Often one at which an event is on the very edge of a window. */
+  #instant(sinceMs: number): number {
+    const draw = this.#draw;
+    const edge =
+      draw.of(this.#log.slice(-40)).timeMs +
+      draw.of([0, 0, 1, -1, ...WINDOW_MS, ...WINDOW_MS.map(ms => ms + 1), ...WINDOW_MS.map(ms => ms - 1)]);
+    if (edge >= sinceMs && draw.chance(0.6)) return edge;
+    if (draw.chance(0.2)) return sinceMs;
+    return draw.chance(0.5) ? this.#nowMs + draw.int(0, 3000) : draw.int(sinceMs, Math.max(sinceMs, this.#nowMs));
+  }
+
   #ask(state: ViewState): void {
     const draw = this.#draw;
     const sinceMs = Math.max(state.sinceMs, START_MS);
-    const atMs = draw.chance(0.4) ? this.#nowMs + draw.int(0, 3000) : draw.int(sinceMs, Math.max(sinceMs, this.#nowMs));
+    const atMs = Math.max(sinceMs, this.#instant(sinceMs));
     const entity = draw.of(ENTITIES);
     const expected = this.#oracle.at(entity, atMs);
     for (const [name, answer] of Object.entries(evaluateView(state.plan, state.entity(entity), atMs))) {
@@ -90,8 +103,8 @@ class History {
   compareRows(): void {
     const draw = this.#draw;
     const asSeen = draw.chance(0.3);
-    const spine = Array.from({ length: 15 }, (_, index) => {
-      const timeMs = draw.chance(0.2) ? draw.of(this.#log).timeMs : draw.int(this.#nowMs - 60_000, this.#nowMs + 3000);
+    const spine = Array.from({ length: 30 }, (_, index) => {
+      const timeMs = this.#instant(this.#nowMs - 60_000);
       return { index, entity: draw.of(ENTITIES), timeMs, values: {} };
     });
     const sweep = sweepOf(planView(this.#definition), spine, { upsert: this.#upsert, asSeen });

@@ -10,6 +10,7 @@ import { sweepOf } from '../historical/sweep.ts';
 import { planView } from '../plan.ts';
 import type { FeatureEvent } from '../state/view-state.ts';
 import { changesBetween, changesServedValues } from './changes.ts';
+import { checkInstants, checkSource } from './check-source.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type {
   HistoricalAnswer,
@@ -88,6 +89,7 @@ export class FeatureEngine {
       checkViewName(name);
       const checked = parseDefinition(definition);
       const source = this.#options.catalog.require(checked.source);
+      checkSource(planView(checked), source);
       const stored = await this.#documents.apply(name, checked, options.replaces);
       const known = this.#views.get(name);
       if (known === undefined || known.live.source.incarnation !== source.incarnation) await this.#restart(stored, source, known);
@@ -101,6 +103,7 @@ export class FeatureEngine {
     checkViewName(name);
     const next = parseDefinition(definition);
     const source = this.#options.catalog.require(next.source);
+    checkSource(planView(next), source);
     const known = this.#views.get(name);
     const before = known?.stored.current.definition ?? null;
     const changes = changesBetween(before, next);
@@ -166,7 +169,13 @@ export class FeatureEngine {
       const { source, plan } = live;
       const pinned = await this.#pin(source, request);
       const sweep = sweepOf(plan, spines[index], { upsert: source.kind === 'upsert', asSeen: request.asSeen ?? false });
-      await this.#readAll(pinned, event => sweep.apply(event));
+      const gaps = await this.#readAll(pinned, event => sweep.apply(event));
+      checkInstants(
+        source,
+        spines[index].map(row => row.timeMs),
+        gaps,
+        pinned.throughTimeMs,
+      );
       for (const [at, answers] of sweep.finish().entries()) {
         for (const [feature, value] of Object.entries(answers))
           rows[at][views.length === 1 ? feature : `${name}.${feature}`] = value;
@@ -181,12 +190,19 @@ export class FeatureEngine {
     return answer;
   }
 
-  async #readAll(pinned: Pinned, take: (event: FeatureEvent) => void): Promise<void> {
+  /** True when records are missing that are no longer kept. */
+  async #readAll(pinned: Pinned, take: (event: FeatureEvent) => void): Promise<boolean> {
     const next: number[] = [];
-    for (let events = await readNext(pinned, next); events.length > 0; events = await readNext(pinned, next)) {
+    let gaps = false;
+    const read = () =>
+      readNext(pinned, next, () => {
+        gaps = true;
+      });
+    for (let events = await read(); events.length > 0; events = await read()) {
       for (const event of events) take(event);
       await this.#options.clock.turn();
     }
+    return gaps;
   }
 
   /** The state of every view is put away with its position, so that the next start reads only what came since. */

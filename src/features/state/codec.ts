@@ -64,7 +64,7 @@ function restored(body: unknown, plan: ViewPlan, options: ViewStateOptions): Vie
   const superseded = new Map<string, SupersededRow[]>();
   const versions = keys.map(key => [key, supersededOf(key, superseded)] as const);
   for (const [name, rows, horizonMs, base] of entities) {
-    const entity = new EntityState(plan, RowBlocks.of(plan.measures, rows.map(rowOf)));
+    const entity = new EntityState(plan, RowBlocks.of(plan.measures, rows.map(rowOf), options.blockRows));
     entity.restore(base === null ? null : cellsOf(plan, base), timeOf(horizonMs), superseded.get(name) ?? []);
     state.restoreEntity(name, entity);
   }

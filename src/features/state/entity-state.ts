@@ -26,7 +26,7 @@ export class EntityState {
   /** Rows before this may have been given up. */
   #horizonMs = Number.NEGATIVE_INFINITY;
 
-  constructor(plan: ViewPlan, rows = new RowBlocks(plan.measures)) {
+  constructor(plan: ViewPlan, rows: RowBlocks) {
     this.#plan = plan;
     this.rows = rows;
   }

@@ -24,7 +24,7 @@ interface Block {
   gapMs: number;
 }
 
-const MAX_BLOCK_ROWS = 64;
+export const BLOCK_ROWS = 64;
 /** Blocks of one summary are 8, 64, 512, … */
 const FANOUT_BITS = 3;
 const FANOUT = 1 << FANOUT_BITS;
@@ -41,15 +41,19 @@ export class RowBlocks {
   #levels: (Cell[] | undefined)[][] = [];
   #size = 0;
 
-  constructor(measures: readonly MeasurePlan[]) {
+  readonly #blockRows: number;
+
+  /** `blockRows`: rows of a block at most. */
+  constructor(measures: readonly MeasurePlan[], blockRows = BLOCK_ROWS) {
     this.#measures = measures;
+    this.#blockRows = blockRows;
   }
 
   /** Rows that are sorted. */
-  static of(measures: readonly MeasurePlan[], rows: readonly Row[]): RowBlocks {
-    const blocks = new RowBlocks(measures);
-    for (let at = 0; at < rows.length; at += MAX_BLOCK_ROWS) {
-      blocks.#blocks.push({ rows: rows.slice(at, at + MAX_BLOCK_ROWS), cells: [], gapMs: -1 });
+  static of(measures: readonly MeasurePlan[], rows: readonly Row[], blockRows = BLOCK_ROWS): RowBlocks {
+    const blocks = new RowBlocks(measures, blockRows);
+    for (let at = 0; at < rows.length; at += blockRows) {
+      blocks.#blocks.push({ rows: rows.slice(at, at + blockRows), cells: [], gapMs: -1 });
     }
     blocks.#size = rows.length;
     return blocks;
@@ -87,14 +91,14 @@ export class RowBlocks {
     const at = Math.max(0, this.#blockOf(row.timeMs, row.seq));
     const { rows } = this.#blocks[at];
     rows.splice(placeIn(rows, row.timeMs, row.seq), 0, row);
-    if (rows.length > MAX_BLOCK_ROWS) this.#split(at);
+    if (rows.length > this.#blockRows) this.#split(at);
     else this.#touch(at);
   }
 
   /** Events mostly come in order: then blocks are filled, not halved. */
   #startsBlock(row: Row, last: number): boolean {
     const { rows } = this.#blocks[last];
-    return rows.length >= MAX_BLOCK_ROWS && isBefore(rows[rows.length - 1], row.timeMs, row.seq);
+    return rows.length >= this.#blockRows && isBefore(rows[rows.length - 1], row.timeMs, row.seq);
   }
 
   #split(at: number): void {
@@ -181,7 +185,7 @@ export class RowBlocks {
 
   /** Before the row of this number, of rows that never changed since `of`. */
   placeOf(row: number): Place {
-    return { block: Math.floor(row / MAX_BLOCK_ROWS), index: row % MAX_BLOCK_ROWS };
+    return { block: Math.floor(row / this.#blockRows), index: row % this.#blockRows };
   }
 
   countUpTo({ block, index }: Place): number {

@@ -2,7 +2,7 @@ import type { JsonValue } from '../../base/index.ts';
 import { inputsOf, type ViewPlan } from '../plan.ts';
 import { entityOfValue } from './entity-key.ts';
 import { EntityState, type SupersededRow } from './entity-state.ts';
-import type { Row } from './row-blocks.ts';
+import { BLOCK_ROWS, type Row, RowBlocks } from './row-blocks.ts';
 
 /** A record as features see it. */
 export interface FeatureEvent {
@@ -28,6 +28,8 @@ export interface ViewStateOptions {
   upsert?: boolean;
   /** Nothing is forgotten, so that any instant may be asked about. Default false. */
   keepsAll?: boolean;
+  /** Rows that a summary is of, at least. Fewer make reads touch less, and take more memory. Default 64. */
+  blockRows?: number;
 }
 
 export interface ViewStats {
@@ -53,11 +55,13 @@ export class ViewState {
   #skipped = 0;
   readonly #keepsAll: boolean;
   readonly #upsert: boolean;
+  readonly #blockRows: number;
 
   constructor(plan: ViewPlan, options: ViewStateOptions = {}) {
     this.plan = plan;
     this.#keepsAll = options.keepsAll ?? false;
     this.#upsert = options.upsert ?? false;
+    this.#blockRows = options.blockRows ?? BLOCK_ROWS;
   }
 
   get logTimeMs(): number {
@@ -108,7 +112,7 @@ export class ViewState {
   }
 
   #create(name: string): EntityState {
-    const state = new EntityState(this.plan);
+    const state = new EntityState(this.plan, new RowBlocks(this.plan.measures, this.#blockRows));
     this.#entities.set(name, state);
     return state;
   }
