@@ -7,6 +7,8 @@ import type {
   HistoricalRequest,
   OnlineAnswer,
   OnlineRequest,
+  ServiceAnswer,
+  ServiceRequest,
   ViewInfo,
   ViewPlanAnswer,
 } from './features/index.ts';
@@ -58,6 +60,10 @@ export class ClientFeatures implements FeaturesApi {
     request: OnlineRequest,
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
     return this.#body('POST', `${viewPath(typeof view === 'string' ? view : view.name)}/online`, request);
+  }
+
+  service(request: ServiceRequest): Promise<ServiceAnswer> {
+    return this.#body('POST', '/v1/features/online', request);
   }
 
   historical(request: HistoricalRequest): Promise<HistoricalAnswer> {

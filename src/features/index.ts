@@ -46,6 +46,8 @@ export type {
   HistoricalRequest,
   OnlineAnswer,
   OnlineRequest,
+  ServiceAnswer,
+  ServiceRequest,
   ViewInfo,
   ViewPlanAnswer,
 } from './engine/engine-types.ts';

@@ -8,6 +8,8 @@ import type {
   HistoricalRequest,
   OnlineAnswer,
   OnlineRequest,
+  ServiceAnswer,
+  ServiceRequest,
   ViewInfo,
   ViewPlanAnswer,
 } from '../features/index.ts';
@@ -47,6 +49,10 @@ export class EngineFeatures implements FeaturesApi {
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
     const answer = await this.#engine.online(typeof view === 'string' ? view : view.name, request);
     return answer as OnlineAnswer<FeatureValues<FeatureView<F>>>;
+  }
+
+  async service(request: ServiceRequest): Promise<ServiceAnswer> {
+    return this.#engine.service(request);
   }
 
   async historical(request: HistoricalRequest): Promise<HistoricalAnswer> {

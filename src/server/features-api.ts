@@ -8,6 +8,8 @@ import type {
   HistoricalRequest,
   OnlineAnswer,
   OnlineRequest,
+  ServiceAnswer,
+  ServiceRequest,
   ViewInfo,
   ViewPlanAnswer,
 } from '../features/index.ts';
@@ -32,6 +34,8 @@ export interface FeaturesApi {
     view: FeatureView<F> | string,
     request: OnlineRequest,
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>>;
+  /** Several views at one instant. */
+  service(request: ServiceRequest): Promise<ServiceAnswer>;
   /** Training rows: features point in time, for any rows of entities and times. */
   historical(request: HistoricalRequest): Promise<HistoricalAnswer>;
 }

@@ -53,6 +53,14 @@ async function answersOf(api: TailwaterApi): Promise<void> {
   expect(answer.freshness).toMatchObject({ head: [2], complete: true });
   const earlier = await api.features.online(activity, { entities: ['ann'], asOf: at(-100_001), features: ['clicks_5m', 'page'] });
   expect(earlier.entities[0].values).toEqual({ clicks_5m: 1, page: 'home' });
+  const service = await api.features.service({
+    views: ['activity', { view: 'activity', features: ['page'] }],
+    entities: [{ user: 'ann' }],
+  });
+  expect(service.views.map(({ asOf, entities }) => [asOf, entities[0].values])).toEqual([
+    [service.asOf, { clicks_5m: 1, spend: 5, page: 'cart' }],
+    [service.asOf, { page: 'cart' }],
+  ]);
 }
 
 describe('a feature view', () => {

@@ -16,6 +16,7 @@ const NO_FEATURES: FeaturesApi = {
   list: async () => [],
   remove: noView,
   online: noView,
+  service: noView,
   historical: noView,
 };
 

@@ -1,5 +1,5 @@
 import { isTailwaterError, type Logger, type Random, randomId } from '../../base/index.ts';
-import { type ObjectStore, VersionedDocument } from '../../storage/index.ts';
+import { listAll, type ObjectStore, VersionedDocument } from '../../storage/index.ts';
 import type { ViewPlan } from '../plan.ts';
 import { decodeViewState, encodeViewState } from '../state/codec.ts';
 import type { ViewState, ViewStateOptions } from '../state/view-state.ts';
@@ -40,12 +40,8 @@ export class Checkpoints {
     const document: CheckpointDocument = { formatVersion: 1, version, incarnation, next: [...next], key };
     const bytes = encodeViewState(state);
     await this.#store.put(key, bytes, { ifAbsent: true });
-    let replaced: string | null = null;
-    await this.#document(view).update(before => {
-      replaced = before?.key ?? null;
-      return document;
-    });
-    if (replaced !== null) await this.#store.delete([replaced]);
+    await this.#document(view).update(() => document);
+    await this.#deleteStates(view, key);
   }
 
   /** Null when there is none that can be used. */
@@ -68,11 +64,15 @@ export class Checkpoints {
   }
 
   async remove(view: string): Promise<void> {
-    const key = this.#key(view);
-    const document = await this.#document(view)
-      .read()
-      .catch(() => null);
-    await this.#store.delete(document === null ? [key] : [document.value.key, key]);
+    await this.#store.delete([this.#key(view)]);
+    await this.#deleteStates(view, null);
+  }
+
+  /** Also what a write that was cut off left. */
+  async #deleteStates(view: string, kept: string | null): Promise<void> {
+    const keys: string[] = [];
+    for await (const { key } of listAll(this.#store, `features/state/${view}/`)) if (key !== kept) keys.push(key);
+    await this.#store.delete(keys);
   }
 
   #document(view: string): VersionedDocument<CheckpointDocument> {

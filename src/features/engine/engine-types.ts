@@ -72,6 +72,19 @@ export interface OnlineAnswer<Values = Record<string, JsonValue>> {
   token: string;
 }
 
+/** Several views at one instant: a feature service. */
+export interface ServiceRequest extends Omit<OnlineRequest, 'features'> {
+  /** Entities are best given as objects, from which each view takes its fields. */
+  views: readonly (string | { view: string; features?: readonly string[] })[];
+}
+
+export interface ServiceAnswer {
+  /** The instant of all answers, ISO 8601. */
+  asOf: string;
+  /** In the order asked for. */
+  views: OnlineAnswer[];
+}
+
 export interface HistoricalRequest {
   /** With more than one, columns are named `view.feature`. */
   views: readonly string[];

@@ -17,6 +17,8 @@ import type {
   HistoricalRequest,
   OnlineAnswer,
   OnlineRequest,
+  ServiceAnswer,
+  ServiceRequest,
   ViewInfo,
   ViewPlanAnswer,
 } from './engine-types.ts';
@@ -156,6 +158,17 @@ export class FeatureEngine {
         token: tokenOf(pinned),
       };
     });
+  }
+
+  /** Several views at one instant: now, unless `asOf` says another. Throws as `online` does, for the first view that fails. */
+  async service({ views, ...request }: ServiceRequest): Promise<ServiceAnswer> {
+    if (!Array.isArray(views) || views.length === 0) {
+      throw new TailwaterError('TW_BAD_REQUEST', { detail: 'views must name at least one view.' });
+    }
+    const asOf = request.asOf ?? new Date(this.#options.clock.nowMs()).toISOString();
+    const asked = views.map(view => (typeof view === 'string' ? { view } : view));
+    const answers = asked.map(({ view, ...own }) => this.online(view, { ...request, ...own, asOf }));
+    return { asOf, views: await Promise.all(answers) };
   }
 
   /** Point-in-time correct rows for training. Throws TW_SPINE, TW_VIEW_NOT_FOUND, TW_NOT_YET_VISIBLE. */

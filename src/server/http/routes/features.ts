@@ -1,6 +1,6 @@
 import { type TSchema, Type } from '@fastify/type-provider-typebox';
 import type { JsonObject, JsonValue } from '../../../base/index.ts';
-import type { HistoricalRequest, OnlineRequest } from '../../../features/index.ts';
+import type { HistoricalRequest, OnlineRequest, ServiceRequest } from '../../../features/index.ts';
 import type { App, HttpContext } from '../context.ts';
 import { answers, PROBLEM_ANSWER, parseJsonBody, sendJson, sendWithToken, tokenConsistency } from './route-parts.ts';
 
@@ -16,19 +16,19 @@ const Consistency = Type.Object(
   { ...strict, maxProperties: 1 },
 );
 const deadlineMs = Type.Optional(Type.Number({ minimum: 0 }));
-const OnlineBody = Type.Object(
-  {
-    entities: Type.Array(Type.Unknown(), {
-      description: 'Each the value of the entity’s field, a list of several, or an object.',
-    }),
-    request: Type.Optional(Type.Union([AnyObject, Type.Array(AnyObject)], { description: 'Values for on-demand features.' })),
-    features: Type.Optional(Type.Array(Type.String())),
-    asOf: Type.Optional(Type.String({ description: 'ISO 8601.' })),
-    consistency: Type.Optional(Consistency),
-    deadlineMs,
-  },
-  strict,
-);
+const online = {
+  entities: Type.Array(Type.Unknown(), {
+    description: 'Each the value of the entity’s field, a list of several, or an object.',
+  }),
+  request: Type.Optional(Type.Union([AnyObject, Type.Array(AnyObject)], { description: 'Values for on-demand features.' })),
+  asOf: Type.Optional(Type.String({ description: 'ISO 8601.' })),
+  consistency: Type.Optional(Consistency),
+  deadlineMs,
+};
+const Features = Type.Optional(Type.Array(Type.String()));
+const OnlineBody = Type.Object({ ...online, features: Features }, strict);
+const ServiceView = Type.Union([Type.String(), Type.Object({ view: Type.String(), features: Features }, strict)]);
+const ServiceBody = Type.Object({ ...online, views: Type.Array(ServiceView, { minItems: 1 }) }, strict);
 const HistoricalBody = Type.Object(
   {
     views: Type.Array(Type.String(), { minItems: 1 }),
@@ -107,6 +107,16 @@ function addValueRoutes(app: App, { engine }: HttpContext): void {
         consistency === undefined ? asked : { ...asked, consistency },
       );
       return sendWithToken(reply, JSON.stringify(answer), answer.token);
+    },
+  );
+  app.post(
+    '/v1/features/online',
+    { preValidation: parseJsonBody, schema: schema('Values of several views at one instant', { body: ServiceBody }) },
+    async (request, reply) => {
+      const asked = request.body as ServiceRequest;
+      const consistency = asked.consistency ?? tokenConsistency(request.headers);
+      const answer = await engine.features.service(consistency === undefined ? asked : { ...asked, consistency });
+      return sendJson(reply, JSON.stringify(answer));
     },
   );
   app.post(
