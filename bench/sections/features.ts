@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { seededRandom, utf8 } from '../../src/base/index.ts';
 import { type FeatureEvent, type FeatureViewDefinition, parseDefinition, planView, sweepOf } from '../../src/features/index.ts';
 import type { Tailwater } from '../../src/index.ts';
+import { rowsInDuckDb } from '../lib/duckdb-rows.ts';
 import { type BenchContext, type Figure, percentile, type Section, sorted, timed } from '../lib/figures.ts';
 import { withServer } from '../lib/server.ts';
 
@@ -45,7 +48,7 @@ async function manyInstants({ scale }: BenchContext): Promise<Figure[]> {
     values: {},
   }));
   let rows: ReturnType<ReturnType<typeof sweepOf>['finish']> = [];
-  const ms = await timed(() => {
+  const { ms, cpuSeconds } = await timedWithCpu(() => {
     const sweep = sweepOf(planView(definition), spine, { upsert: false, asSeen: false });
     for (const event of events) sweep.apply(event);
     rows = sweep.finish();
@@ -62,6 +65,7 @@ async function manyInstants({ scale }: BenchContext): Promise<Figure[]> {
       unit: 's',
       goal: { atMost: 2 },
       beside: { name: 'Chronon, as its test notes (JVM, another machine)', value: 0.914, unit: 's' },
+      note: `${cpuSeconds.toFixed(2)} s of CPU`,
     },
     { name: 'mismatches of 1,000 with a naive fold', value: mismatches, unit: '', goal: { atMost: 0 } },
   ];
@@ -78,39 +82,74 @@ function naive(events: readonly FeatureEvent[], atMs: number): unknown[] {
   });
 }
 
-/** 100,000 spine rows x 10 windowed features over 1,000,000 events of 10,000 entities: the engine's own part, without storage. */
-async function trainingRows({ scale, log }: BenchContext): Promise<Figure[]> {
+/** 100,000 spine rows x 10 windowed features over 1,000,000 events of 10,000 entities, in memory, beside DuckDB with hand-written SQL. */
+async function trainingRows({ scale, folder, log }: BenchContext): Promise<Figure[]> {
   const random = seededRandom(2);
-  const definition = parseDefinition(JSON.parse(JSON.stringify(tenFeatures())));
+  const plan = planView(parseDefinition(JSON.parse(JSON.stringify(tenFeatures()))));
   const entities = Math.ceil(10_000 * scale);
-  const count = Math.ceil(1_000_000 * scale);
+  const ago = (days: number): number => NOW_MS - Math.floor(random.float() * days * DAY_MS);
+  const user = (): string => `u${Math.floor(random.float() * entities)}`;
   const spine = Array.from({ length: Math.ceil(100_000 * scale) }, (_, index) => ({
     index,
-    entity: `u${Math.floor(random.float() * entities)}`,
-    timeMs: NOW_MS - Math.floor(random.float() * 30 * DAY_MS),
+    entity: user(),
+    timeMs: ago(30),
     values: {},
   }));
-  const sweep = sweepOf(planView(definition), spine, { upsert: false, asSeen: false });
-  const ms = await timed(() => {
-    for (let seq = 1; seq <= count; seq++) {
-      const timeMs = NOW_MS - Math.floor(random.float() * 40 * DAY_MS);
-      const value = {
-        user: `u${Math.floor(random.float() * entities)}`,
-        amount: Math.floor(random.float() * 1000) / 10,
-        page: `p${seq % 50}`,
-      };
-      sweep.apply({ seq, key: null, timeMs, ingestedAtMs: NOW_MS, value });
-    }
-    log(`${sweep.finish().length} rows`);
+  const events = Array.from({ length: Math.ceil(1_000_000 * scale) }, (_, index) => ({
+    seq: index + 1,
+    key: null,
+    timeMs: ago(40),
+    ingestedAtMs: NOW_MS,
+    value: { user: user(), amount: Math.floor(random.float() * 1000) / 10, page: `p${index % 50}` },
+  }));
+  let rows: Record<string, unknown>[] = [];
+  const own = await timedWithCpu(() => {
+    const sweep = sweepOf(plan, spine, { upsert: false, asSeen: false });
+    for (const event of events) sweep.apply(event);
+    rows = sweep.finish();
   });
+  const files = { events: join(folder, 'events.csv'), spine: join(folder, 'spine.csv') };
+  writeFileSync(
+    files.events,
+    csv(
+      'user,ts,amount,page',
+      events.map(({ timeMs, value }) => `${value.user},${timeMs},${value.amount},${value.page}`),
+    ),
+  );
+  writeFileSync(
+    files.spine,
+    csv(
+      'idx,user,ts',
+      spine.map(({ index, entity, timeMs }) => `${index},${entity},${timeMs}`),
+    ),
+  );
+  const duck = await rowsInDuckDb(files);
+  const totals = Object.keys(rows[0]).map(name => rows.reduce((sum, row) => sum + ((row[name] as number | null) ?? 0), 0));
+  const differ = totals.filter((total, index) => Math.abs(total - duck.totals[index]) > Math.abs(total) * 1e-9).length;
+  log(`DuckDB ${Math.round(duck.ms)} ms, ${differ} of ${totals.length} features differ in their total`);
   return [
     {
-      name: `${spine.length} training rows x 10 features over ${count} events, in memory, one thread`,
-      value: ms / 1000,
+      name: `${spine.length} training rows x 10 features over ${events.length} events, in memory, one thread`,
+      value: own.ms / 1000,
       unit: 's',
       goal: null,
+      beside: { name: 'DuckDB, hand-written SQL, one thread', value: duck.ms / 1000, unit: 's' },
+      note: `${own.cpuSeconds.toFixed(2)} s of CPU`,
     },
+    { name: 'features whose total differs from DuckDB’s', value: differ, unit: '', goal: { atMost: 0 } },
   ];
+}
+
+function csv(header: string, lines: readonly string[]): string {
+  return `${header}\n${lines.join('\n')}\n`;
+}
+
+/** On a shared machine the time of the thread says more than the time that passed. */
+async function timedWithCpu(work: () => void): Promise<{ ms: number; cpuSeconds: number }> {
+  const before = process.cpuUsage();
+  const ms = await timed(work);
+  const { user, system } = process.cpuUsage(before);
+  return { ms, cpuSeconds: (user + system) / 1e6 };
 }
 
 function tenFeatures(): FeatureViewDefinition {

@@ -46,20 +46,34 @@ export function withoutAsOf(consistency: Consistency | undefined): Consistency |
 
 export function onlineEntities(plan: ViewPlan, state: ViewState, atMs: number, asked: OnlineRequest): OnlineAnswer['entities'] {
   const names = asked.features ?? plan.names;
+  const iso = isoTimes();
   return asked.entities.map((entity, index) => {
     const request = Array.isArray(asked.request) ? asked.request[index] : asked.request;
     const answers = evaluateView(plan, state.entity(entityOfRequest(plan.entity, entity)), atMs, request as JsonObject);
     return {
       entity,
       values: Object.fromEntries(names.map(name => [name, answers[name].value])),
-      details: Object.fromEntries(names.map(name => [name, detailOf(answers[name], atMs)])),
+      details: Object.fromEntries(names.map(name => [name, detailOf(answers[name], atMs, iso)])),
     };
   });
 }
 
-function detailOf({ status, eventTimeMs }: FeatureAnswer, atMs: number): FeatureDetail {
+/** Many values share the time of one event, and writing a time costs more than a lookup. */
+function isoTimes(): (timeMs: number) => string {
+  const known = new Map<number, string>();
+  return timeMs => {
+    let text = known.get(timeMs);
+    if (text === undefined) {
+      text = new Date(timeMs).toISOString();
+      known.set(timeMs, text);
+    }
+    return text;
+  };
+}
+
+function detailOf({ status, eventTimeMs }: FeatureAnswer, atMs: number, iso: (timeMs: number) => string): FeatureDetail {
   if (eventTimeMs === null) return { status, eventTime: null, ageMs: null };
-  return { status, eventTime: new Date(eventTimeMs).toISOString(), ageMs: atMs - eventTimeMs };
+  return { status, eventTime: iso(eventTimeMs), ageMs: atMs - eventTimeMs };
 }
 
 function bad(problem: string): TailwaterError {
