@@ -1,5 +1,6 @@
 import { isTailwaterError, randomId, systemClock, systemRandom, TailwaterError, toBase64Url, utf8 } from './base/index.ts';
 import { EventParser, type ServerEvent } from './client-events.ts';
+import { ClientFeatures } from './client-features.ts';
 import { ClientTransport, type HttpRequest, problemOfEvent, type TailwaterClientOptions } from './client-transport.ts';
 import type { QueryRequest } from './retrieval/index.ts';
 import type {
@@ -9,6 +10,7 @@ import type {
   AppendRecord,
   CollectApiOptions,
   CollectionReport,
+  FeaturesApi,
   FollowEvent,
   FollowOptions,
   Health,
@@ -48,10 +50,15 @@ export class TailwaterClient implements TailwaterApi {
   /** The last token seen, stream by stream, least recently used first. */
   readonly #tokens = new Map<string, string>();
   readonly #closed = new AbortController();
+  readonly features: FeaturesApi;
 
   constructor(options: TailwaterClientOptions) {
     this.#options = options;
     this.#transport = new ClientTransport(options);
+    this.features = new ClientFeatures(
+      { json: request => this.#json(request), text: request => this.#send(request) },
+      this.#transport.timeoutMs * 10,
+    );
   }
 
   async createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {

@@ -3,9 +3,10 @@ import { appends } from './appends.ts';
 import { bulk } from './bulk.ts';
 import { compaction } from './compaction.ts';
 import { cranfield } from './cranfield.ts';
+import { features } from './features.ts';
 import { hybrid } from './hybrid.ts';
 import { memory } from './memory.ts';
 import { peers } from './peers.ts';
 import { visibility } from './visibility.ts';
 
-export const SECTIONS: readonly Section[] = [appends, bulk, visibility, hybrid, peers, compaction, cranfield, memory];
+export const SECTIONS: readonly Section[] = [appends, bulk, visibility, hybrid, peers, compaction, cranfield, memory, features];

@@ -205,6 +205,26 @@ export const ERROR_KINDS = {
     title: 'Compaction failed',
     action: 'Nothing changed: the table is as before and the rows stay in the tail. See the cause in the log.',
   },
+  TW_VIEW_DEFINITION: {
+    status: 400,
+    title: 'The definition of a feature view is not valid',
+    action: 'Correct the named part of the definition. Nothing was changed.',
+  },
+  TW_VIEW_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such feature view',
+    action: 'Define it with PUT /v1/features/{view}, or list views with GET /v1/features.',
+  },
+  TW_VIEW_CHANGED: {
+    status: 409,
+    title: 'A feature view of this name serves another definition',
+    action: 'See what the change does with a plan, then apply it naming the version that it replaces. Nothing was changed.',
+  },
+  TW_SPINE: {
+    status: 400,
+    title: 'The rows to compute features for are not valid',
+    action: 'Give every row its entity and its time. Nothing was computed.',
+  },
   TW_SETTING: { status: 400, title: 'A setting is not valid', action: 'Correct the named setting.' },
   TW_SOURCE: {
     status: 400,

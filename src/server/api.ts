@@ -5,6 +5,7 @@ import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency, Freshness } from '../snapshot/index.ts';
 import type { StreamDefinition, StreamSettings } from '../streams/index.ts';
 import type { CollectionReport } from './collect/report.ts';
+import type { FeaturesApi } from './features-api.ts';
 
 /** Text when the bytes are valid UTF-8, else base64. */
 export type ApiKey = string | { base64: string } | null;
@@ -140,6 +141,7 @@ export interface CollectApiOptions {
 
 /** What both the embedded engine and the HTTP client offer, under the same names. Every rejection is a TailwaterError. */
 export interface TailwaterApi {
+  readonly features: FeaturesApi;
   /** Creates the stream; the same settings again are not an error. */
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
   getStream(name: string): Promise<StreamInfo>;

@@ -4,6 +4,7 @@ import type { StreamDefinition, StreamRecord, StreamSettings } from '../streams/
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
 import type { CollectOptions } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
+import type { FeaturesApi } from './features-api.ts';
 
 /** A row as the engine finds it: the record's own bytes, not parsed. */
 export interface EngineRow {
@@ -35,6 +36,7 @@ export interface EngineFollowOptions {
  * 2^53 keep their digits. Every rejection is a TailwaterError.
  */
 export interface EngineLike {
+  readonly features: FeaturesApi;
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
   getStream(name: string): Promise<StreamInfo>;
   listStreams(): Promise<StreamInfo[]>;

@@ -1,4 +1,5 @@
 import { type Clock, randomId, TailwaterError, utf8 } from '../base/index.ts';
+import { FeatureEngine } from '../features/index.ts';
 import { Appender, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
 import { ObjectJournal, Pins } from '../journal/index.ts';
 import { type QueryRequest, type SearchAnswer, Searcher } from '../retrieval/index.ts';
@@ -35,6 +36,7 @@ import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
 import { closeDataFolder, type DataFolder, type OpenFolder, openDataFolder, SHARD } from './data-folder.ts';
+import { EngineFeatures } from './engine-features.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
 import { InlineCompaction } from './inline-compaction.ts';
 import { type ComponentStats, Metrics } from './metrics.ts';
@@ -57,6 +59,7 @@ interface Parts {
   embeddings: TailEmbeddings;
   pinner: Pinner;
   log: LogReader;
+  features: FeatureEngine;
 }
 
 /** A node on one data folder: every layer composed, every face served from here. Answers carry records as their bytes. */
@@ -116,11 +119,16 @@ export class Engine implements EngineLike {
       const embeddings = new TailEmbeddings({ streams, embedders, clock, logger });
       const past = new PastCuts(log, embeddings);
       const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
-      return new Engine({ settings, folder, shard, catalog, streams, residents, embedders, embeddings, pinner, log });
+      const features = await FeatureEngine.open({ store, catalog, streams, pinner, clock, random, logger });
+      return new Engine({ settings, folder, shard, catalog, streams, residents, embedders, embeddings, pinner, log, features });
     } catch (error) {
       await closeDataFolder(folder);
       throw error;
     }
+  }
+
+  get features(): EngineFeatures {
+    return new EngineFeatures(this.#parts.features);
   }
 
   async createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
@@ -244,7 +252,8 @@ export class Engine implements EngineLike {
   }
 
   async #close(): Promise<void> {
-    const { streams, residents, embeddings, shard, folder } = this.#parts;
+    const { streams, residents, embeddings, shard, folder, features } = this.#parts;
+    await features.close();
     streams.close();
     await residents.close();
     await embeddings.close();
@@ -320,6 +329,8 @@ export class Engine implements EngineLike {
       { component: 'resident', stats: residents.stats() },
       ...this.#collections.stats(),
     ];
+    for (const { view, stats: own } of this.#parts.features.stats())
+      stats.push({ component: 'features', labels: { view }, stats: own });
     let shown = 0;
     for (const stream of streams.all()) {
       if (shown++ === MAX_STREAMS_IN_METRICS) break;

@@ -21,6 +21,7 @@ import type {
 } from './api.ts';
 import { keyBytes, parseReadFrom, toApiRecord, toQueryHit } from './api-mapping.ts';
 import { Engine } from './engine.ts';
+import type { FeaturesApi } from './features-api.ts';
 import type { EngineOptions } from './settings.ts';
 
 /** The embedded engine: the whole system on one data folder, in this process. The same methods as the HTTP client. */
@@ -39,6 +40,10 @@ export class Tailwater implements TailwaterApi {
   /** What the faces (HTTP) are served from. */
   get engine(): Engine {
     return this.#engine;
+  }
+
+  get features(): FeaturesApi {
+    return this.#engine.features;
   }
 
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {

@@ -8,6 +8,6 @@ export { DEFAULT_DEADLINE_MS, Pinner } from './pinner.ts';
 export { RESIDENT_DEFAULTS, type ResidentSettings, ResidentTables } from './resident-tables.ts';
 export { lookupRow } from './row-lookup.ts';
 export type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from './snapshot-types.ts';
-export { StreamReader } from './stream-reader.ts';
+export { readOffsets, StreamReader } from './stream-reader.ts';
 export type { TableView } from './table-view.ts';
 export { TailEmbeddings } from './tail-embeddings.ts';

@@ -2,8 +2,23 @@ import { isJsonObject, TailwaterError, utf8 } from '../../src/base/index.ts';
 import type { AppendAnswer, StreamInfo } from '../../src/server/api.ts';
 import { emptyReport } from '../../src/server/collect/report.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike } from '../../src/server/engine-types.ts';
+import type { FeaturesApi } from '../../src/server/features-api.ts';
 import type { Freshness, LiveRecord } from '../../src/snapshot/index.ts';
 import { decodeToken, encodeToken, type StreamDefinition, type StreamRecord } from '../../src/streams/index.ts';
+
+const noView = async (): Promise<never> => {
+  throw new TailwaterError('TW_VIEW_NOT_FOUND');
+};
+const NO_FEATURES: FeaturesApi = {
+  apply: noView,
+  plan: noView,
+  get: noView,
+  list: async () => [],
+  remove: noView,
+  online: noView,
+  service: noView,
+  historical: noView,
+};
 
 /** One append stream in memory, for what a real engine cannot be made to do: fail on demand, hang, lose a reply. Override any method. */
 export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { records: StreamRecord[] } {
@@ -30,6 +45,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
   });
   return {
     records,
+    features: NO_FEATURES,
     createStream: async () => info(),
     async getStream(name) {
       definition(name);

@@ -5,6 +5,7 @@ import { createApp } from './app.ts';
 import { type App, HTTP_DEFAULTS, type HttpContext, type HttpSettings } from './context.ts';
 import { Followers } from './followers.ts';
 import { HttpMetrics } from './http-metrics.ts';
+import { addFeatureRoutes } from './routes/features.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import { addQueryRoute, addRowRoutes } from './routes/query.ts';
 import { addRecordRoutes } from './routes/records.ts';
@@ -63,6 +64,7 @@ function addRoutes(app: App, context: HttpContext): void {
   addQueryRoute(app, context);
   addRowRoutes(app, context);
   addTableRoutes(app, context);
+  addFeatureRoutes(app, context);
   addOperationRoutes(app, context);
 }
 

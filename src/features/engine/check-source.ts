@@ -1,0 +1,37 @@
+import { TailwaterError } from '../../base/index.ts';
+import type { StreamDefinition } from '../../streams/index.ts';
+import { invalid } from '../definition/problems.ts';
+import type { ViewPlan } from '../plan.ts';
+
+/** Event times may be ahead of commit times by so much: what supersedes a row may do so from then on. */
+const MAX_AHEAD_MS = 3_600_000;
+
+/** Throws TW_VIEW_DEFINITION where the stream does not keep what the view needs: a state built anew would have other values. */
+export function checkSource(plan: ViewPlan, source: StreamDefinition): void {
+  const { retentionMs, historyMs, kind, name } = source;
+  if (retentionMs !== null) {
+    const unbounded = plan.windows.find(({ window }) => window.kind === 'lifetime' || window.kind === 'rows');
+    if (unbounded !== undefined) throw invalid('features', `have windows without an end, but stream "${name}" drops old records`);
+    if (plan.reachMs + plan.historyMs > retentionMs) {
+      throw invalid(
+        'features',
+        `look back ${plan.reachMs} ms, with the view's history beyond the ${retentionMs} ms that stream "${name}" keeps`,
+      );
+    }
+  }
+  if (kind === 'upsert' && historyMs !== null && plan.historyMs + MAX_AHEAD_MS > historyMs) {
+    throw invalid('history', `is beyond the ${historyMs} ms for which stream "${name}" keeps what was replaced`);
+  }
+}
+
+/** Throws TW_HISTORY_EXPIRED when versions that an instant may have seen are no longer kept. */
+export function checkInstants(source: StreamDefinition, timesMs: Iterable<number>, gaps: boolean, nowMs: number): void {
+  if (!gaps || source.historyMs === null) return;
+  const sinceMs = nowMs - source.historyMs + MAX_AHEAD_MS;
+  for (const timeMs of timesMs) {
+    if (timeMs >= sinceMs) continue;
+    throw new TailwaterError('TW_HISTORY_EXPIRED', {
+      detail: `Stream "${source.name}" no longer has all that was replaced before ${new Date(sinceMs).toISOString()}; a row asks for ${new Date(timeMs).toISOString()}.`,
+    });
+  }
+}

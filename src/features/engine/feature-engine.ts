@@ -1,0 +1,314 @@
+import { type Clock, type JsonValue, type Logger, type Random, TailwaterError } from '../../base/index.ts';
+import { freshnessOf, headsOf, type LiveStreams, type Pinned, type Pinner, tokenOf } from '../../snapshot/index.ts';
+import type { ObjectStore } from '../../storage/index.ts';
+import type { Catalog, StreamDefinition } from '../../streams/index.ts';
+import { versionOf } from '../definition/canonical.ts';
+import { checkViewName, parseDefinition } from '../definition/parse.ts';
+import type { FeatureViewDefinition } from '../definition/types.ts';
+import { spineOf } from '../historical/spine.ts';
+import { sweepOf } from '../historical/sweep.ts';
+import { planView } from '../plan.ts';
+import type { FeatureEvent } from '../state/view-state.ts';
+import { changesBetween, changesServedValues } from './changes.ts';
+import { checkInstants, checkSource } from './check-source.ts';
+import { Checkpoints } from './checkpoints.ts';
+import type {
+  HistoricalAnswer,
+  HistoricalRequest,
+  OnlineAnswer,
+  OnlineRequest,
+  ServiceAnswer,
+  ServiceRequest,
+  ViewInfo,
+  ViewPlanAnswer,
+} from './engine-types.ts';
+import { LiveView } from './live-view.ts';
+import { checkOnlineRequest, instantOf, onlineEntities, withoutAsOf } from './online-request.ts';
+import { readNext } from './read-source.ts';
+import { sampleDifferences } from './sample.ts';
+import { type StoredView, ViewDocuments } from './view-documents.ts';
+
+export interface FeatureEngineOptions {
+  store: ObjectStore;
+  catalog: Catalog;
+  streams: LiveStreams;
+  pinner: Pinner;
+  clock: Clock;
+  random: Random;
+  logger: Logger;
+}
+
+const DEADLINE_MS = 10_000;
+
+interface Served {
+  stored: StoredView;
+  live: LiveView;
+  /** A newer version that is being built. */
+  building: LiveView | null;
+}
+
+/** The feature views of a node: defined, built, followed, served online and as training rows. */
+export class FeatureEngine {
+  readonly #options: FeatureEngineOptions;
+  readonly #documents: ViewDocuments;
+  readonly #checkpoints: Checkpoints;
+  readonly #views = new Map<string, Served>();
+  #changing: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  private constructor(options: FeatureEngineOptions) {
+    this.#options = options;
+    this.#documents = new ViewDocuments(options.store, options.clock, options.random);
+    this.#checkpoints = new Checkpoints(options.store, options.random, options.logger);
+  }
+
+  /** Every stored view is restored and follows its stream from here on. */
+  static async open(options: FeatureEngineOptions): Promise<FeatureEngine> {
+    const engine = new FeatureEngine(options);
+    for (const stored of await engine.#documents.list()) {
+      const source = options.catalog.get(stored.current.definition.source);
+      if (source === undefined) options.logger.warn({ view: stored.name }, 'The stream of a feature view is gone');
+      else engine.#serve(stored, source);
+    }
+    return engine;
+  }
+
+  list(): ViewInfo[] {
+    return [...this.#views.values()].map(infoOf).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  get(name: string): ViewInfo {
+    return infoOf(this.#require(name));
+  }
+
+  /**
+   * Defines a view, or changes it: the version before serves until the new one has caught up. Throws TW_VIEW_DEFINITION, TW_STREAM_NOT_FOUND, and
+   * TW_VIEW_CHANGED when served values would change and `replaces` is not the version that is served.
+   */
+  apply(name: string, definition: JsonValue, options: { replaces?: string } = {}): Promise<ViewInfo> {
+    return this.#inTurn(async () => {
+      this.#requireOpen();
+      checkViewName(name);
+      const checked = parseDefinition(definition);
+      const source = this.#options.catalog.require(checked.source);
+      checkSource(planView(checked), source);
+      const stored = await this.#documents.apply(name, checked, options.replaces);
+      const known = this.#views.get(name);
+      if (known === undefined || known.live.source.incarnation !== source.incarnation) await this.#restart(stored, source, known);
+      else if (known.live.plan.version !== stored.current.version) await this.#build(known, stored, source);
+      return this.get(name);
+    });
+  }
+
+  /** What applying a definition would do; nothing is changed. Throws as `apply` does, but for TW_VIEW_CHANGED. */
+  async plan(name: string, definition: JsonValue, options: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
+    checkViewName(name);
+    const next = parseDefinition(definition);
+    const source = this.#options.catalog.require(next.source);
+    checkSource(planView(next), source);
+    const known = this.#views.get(name);
+    const before = known?.stored.current.definition ?? null;
+    const changes = changesBetween(before, next);
+    const rebuilds = before === null || versionOf(before) !== versionOf(next);
+    const pinned = await this.#pin(source, {});
+    const sampled =
+      known === undefined || !rebuilds
+        ? { differences: [], sampledEntities: 0 }
+        : await sampleDifferences(known.live, planView(next), pinned, options.sampleEntities ?? 20, this.#options.clock);
+    return {
+      name,
+      current: known?.stored.current.version ?? null,
+      next: versionOf(next),
+      changes,
+      altersServedValues: changesServedValues(changes),
+      rebuilds,
+      recordsToRead: rebuilds ? headsOf(pinned).reduce((sum, head) => sum + head + 1, 0) : 0,
+      ...sampled,
+    };
+  }
+
+  /** Throws TW_VIEW_NOT_FOUND. */
+  remove(name: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const known = this.#require(name);
+      await this.#documents.remove(name);
+      this.#views.delete(name);
+      await known.building?.close({ keep: false });
+      await known.live.close({ keep: false });
+      await this.#checkpoints.remove(name);
+    });
+  }
+
+  /** Throws TW_VIEW_NOT_FOUND, TW_BAD_REQUEST, TW_NOT_YET_VISIBLE, and TW_HISTORY_EXPIRED for an instant before the view's history. */
+  async online(name: string, request: OnlineRequest): Promise<OnlineAnswer> {
+    const { live } = this.#require(name);
+    const { clock } = this.#options;
+    const { plan } = live;
+    checkOnlineRequest(plan, request);
+    const deadlineAtMs = clock.nowMs() + (request.deadlineMs ?? DEADLINE_MS);
+    return live.at(withoutAsOf(request.consistency), deadlineAtMs, (state, pinned) => {
+      const nowMs = clock.nowMs();
+      const atMs = instantOf(name, request.asOf, Math.max(nowMs, pinned.throughTimeMs), state.sinceMs);
+      return {
+        view: name,
+        version: plan.version,
+        asOf: new Date(atMs).toISOString(),
+        entities: onlineEntities(plan, state, atMs, request),
+        freshness: freshnessOf(pinned, nowMs),
+        token: tokenOf(pinned),
+      };
+    });
+  }
+
+  /** Several views at one instant: now, unless `asOf` says another. Throws as `online` does, for the first view that fails. */
+  async service({ views, ...request }: ServiceRequest): Promise<ServiceAnswer> {
+    if (!Array.isArray(views) || views.length === 0) {
+      throw new TailwaterError('TW_BAD_REQUEST', { detail: 'views must name at least one view.' });
+    }
+    const asOf = request.asOf ?? new Date(this.#options.clock.nowMs()).toISOString();
+    const asked = views.map(view => (typeof view === 'string' ? { view } : view));
+    const answers = asked.map(({ view, ...own }) => this.online(view, { ...request, ...own, asOf }));
+    return { asOf, views: await Promise.all(answers) };
+  }
+
+  /** Point-in-time correct rows for training. Throws TW_SPINE, TW_VIEW_NOT_FOUND, TW_NOT_YET_VISIBLE. */
+  async historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
+    const views = request.views.map(name => ({ name, ...this.#require(name) }));
+    if (views.length === 0) throw new TailwaterError('TW_BAD_REQUEST', { detail: 'views must name at least one view.' });
+    const spines = views.map(({ live }) => spineOf(live.plan.entity, request.time ?? 'time', request.rows));
+    const rows = request.rows.map(row => ({ ...row }));
+    const answer: HistoricalAnswer = { rows, views: [] };
+    for (const [index, { name, live }] of views.entries()) {
+      const { source, plan } = live;
+      const pinned = await this.#pin(source, request);
+      const sweep = sweepOf(plan, spines[index], { upsert: source.kind === 'upsert', asSeen: request.asSeen ?? false });
+      const gaps = await this.#readAll(pinned, event => sweep.apply(event));
+      checkInstants(
+        source,
+        spines[index].map(row => row.timeMs),
+        gaps,
+        pinned.throughTimeMs,
+      );
+      for (const [at, answers] of sweep.finish().entries()) {
+        for (const [feature, value] of Object.entries(answers))
+          rows[at][views.length === 1 ? feature : `${name}.${feature}`] = value;
+      }
+      answer.views.push({
+        view: name,
+        version: plan.version,
+        token: tokenOf(pinned),
+        freshness: freshnessOf(pinned, this.#options.clock.nowMs()),
+      });
+    }
+    return answer;
+  }
+
+  /** True when records are missing that are no longer kept. */
+  async #readAll(pinned: Pinned, take: (event: FeatureEvent) => void): Promise<boolean> {
+    const next: number[] = [];
+    let gaps = false;
+    const read = () =>
+      readNext(pinned, next, () => {
+        gaps = true;
+      });
+    for (let events = await read(); events.length > 0; events = await read()) {
+      for (const event of events) take(event);
+      await this.#options.clock.turn();
+    }
+    return gaps;
+  }
+
+  /** The state of every view is put away with its position, so that the next start reads only what came since. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#changing;
+    for (const { live, building } of this.#views.values()) {
+      await building?.close({ keep: false });
+      await live.close();
+    }
+  }
+
+  stats(): { view: string; stats: Record<string, number> }[] {
+    return [...this.#views].map(([view, { live }]) => ({ view, stats: live.stats }));
+  }
+
+  #pin(
+    source: StreamDefinition,
+    { consistency, deadlineMs = DEADLINE_MS }: Pick<HistoricalRequest, 'consistency' | 'deadlineMs'>,
+  ): Promise<Pinned> {
+    return this.#options.pinner.pin(source, withoutAsOf(consistency), this.#options.clock.nowMs() + deadlineMs);
+  }
+
+  #liveView(name: string, definition: FeatureViewDefinition, source: StreamDefinition): LiveView {
+    const { streams, pinner, clock, logger } = this.#options;
+    return new LiveView({
+      name,
+      plan: planView(definition),
+      source,
+      streams,
+      pinner,
+      checkpoints: this.#checkpoints,
+      clock,
+      logger,
+    });
+  }
+
+  #serve(stored: StoredView, source: StreamDefinition): void {
+    const live = this.#liveView(stored.name, stored.current.definition, source);
+    this.#views.set(stored.name, { stored, live, building: null });
+    live.start();
+  }
+
+  async #restart(stored: StoredView, source: StreamDefinition, known: Served | undefined): Promise<void> {
+    await known?.building?.close({ keep: false });
+    await known?.live.close({ keep: false });
+    this.#serve(stored, source);
+  }
+
+  /** The new version takes over when it has caught up. */
+  async #build(known: Served, stored: StoredView, source: StreamDefinition): Promise<void> {
+    await known.building?.close({ keep: false });
+    const building = this.#liveView(stored.name, stored.current.definition, source);
+    known.stored = stored;
+    known.building = building;
+    building.start(() => {
+      if (known.building !== building) return;
+      const before = known.live;
+      known.live = building;
+      known.building = null;
+      before.close({ keep: false }).catch(() => {});
+    });
+  }
+
+  #require(name: string): Served {
+    this.#requireOpen();
+    const view = this.#views.get(name);
+    if (view === undefined)
+      throw new TailwaterError('TW_VIEW_NOT_FOUND', { detail: `There is no feature view "${String(name).slice(0, 220)}".` });
+    return view;
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new TailwaterError('TW_CLOSED');
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#changing.then(work, work);
+    this.#changing = turn.catch(() => {});
+    return turn;
+  }
+}
+
+function infoOf({ stored, live, building }: Served): ViewInfo {
+  const serving = [stored.current, ...stored.past].find(({ version }) => version === live.plan.version) ?? stored.current;
+  return {
+    name: stored.name,
+    version: serving.version,
+    definition: serving.definition,
+    appliedAt: new Date(serving.appliedAtMs).toISOString(),
+    past: stored.past.map(({ version, appliedAtMs }) => ({ version, appliedAt: new Date(appliedAtMs).toISOString() })),
+    progress: live.progress,
+    building: building === null ? null : { version: building.plan.version, progress: building.progress },
+    stats: live.stats,
+  };
+}

@@ -1,0 +1,59 @@
+export { versionOf } from './definition/canonical.ts';
+export {
+  avg,
+  count,
+  countDistinct,
+  decayedAvg,
+  decayedSum,
+  expression,
+  type Feature,
+  type Features,
+  type FeatureValues,
+  type FeatureView,
+  featureView,
+  first,
+  firstN,
+  histogram,
+  last,
+  lastN,
+  max,
+  maxN,
+  min,
+  minN,
+  percentiles,
+  ratio,
+  stddev,
+  sum,
+  topK,
+  valueCounts,
+  variance,
+  vectorMean,
+  vectorSum,
+} from './definition/dsl.ts';
+export { parseDefinition } from './definition/parse.ts';
+export type {
+  AggregateDefinition,
+  FeatureDefinition,
+  FeatureViewDefinition,
+  MeasureDefinition,
+  RatioDefinition,
+  WindowBounds,
+  WindowDefinition,
+} from './definition/types.ts';
+export type {
+  FeatureDetail,
+  HistoricalAnswer,
+  HistoricalRequest,
+  OnlineAnswer,
+  OnlineRequest,
+  ServiceAnswer,
+  ServiceRequest,
+  ViewInfo,
+  ViewPlanAnswer,
+} from './engine/engine-types.ts';
+export { FeatureEngine } from './engine/feature-engine.ts';
+export { evaluateView, type FeatureAnswer, type FeatureStatus } from './evaluate.ts';
+export { sweepOf } from './historical/sweep.ts';
+export { planView, type ViewPlan } from './plan.ts';
+export { decodeViewState, encodeViewState } from './state/codec.ts';
+export { type FeatureEvent, ViewState } from './state/view-state.ts';
