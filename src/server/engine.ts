@@ -10,10 +10,13 @@ import {
   type LiveRecord,
   LiveStreams,
   lookupRow,
+  type OpenScan,
   PastCuts,
   type Pinned,
   Pinner,
   ResidentTables,
+  Scanner,
+  type ScanRequest,
   type StreamPage,
   StreamReader,
   TailEmbeddings,
@@ -67,6 +70,7 @@ export class Engine implements EngineLike {
   readonly #searcher: Searcher;
   readonly #reader: StreamReader;
   readonly #follower: Follower;
+  readonly #scanner: Scanner;
   readonly #compactions: Compactions;
   readonly #collections: Collections;
   readonly #bound: TailBound;
@@ -88,9 +92,11 @@ export class Engine implements EngineLike {
     });
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
+    const pins = new Pins(parts.folder.store, randomId(settings.random), settings.clock, settings.random);
+    this.#scanner = new Scanner({ streams, pinner, pins, clock: settings.clock });
     const runner = this.#runner();
     this.#compactions = new Compactions(streams, runner, settings);
-    this.#collections = this.#startCollections(runner);
+    this.#collections = this.#startCollections(runner, pins);
     this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
     this.#metrics = new Metrics(() => this.#stats());
   }
@@ -166,6 +172,10 @@ export class Engine implements EngineLike {
 
   query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer> {
     return this.#searcher.search(this.definition(name), request, signal);
+  }
+
+  scan(name: string, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan> {
+    return this.#scanner.scan(this.definition(name), request, signal);
   }
 
   async getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow> {
@@ -279,10 +289,10 @@ export class Engine implements EngineLike {
     );
   }
 
-  #startCollections(runner: CompactionRunner): Collections {
+  #startCollections(runner: CompactionRunner, pins: Pins): Collections {
     const { settings, folder, shard, streams } = this.#parts;
     const { store, tables } = folder;
-    const { clock, random, logger, collection } = settings;
+    const { clock, logger, collection } = settings;
     const collector = new Collector({
       shards: [shard],
       catalog: new ObjectJournal(store, 'catalog'),
@@ -293,7 +303,7 @@ export class Engine implements EngineLike {
         drop: incarnation => tables.drop(incarnation),
         incarnations: () => tables.incarnations(),
       },
-      pins: new Pins(store, randomId(random), clock, random),
+      pins,
       clock,
       logger,
       settings: collection,

@@ -7,6 +7,9 @@ export { freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from './pinne
 export { DEFAULT_DEADLINE_MS, Pinner } from './pinner.ts';
 export { RESIDENT_DEFAULTS, type ResidentSettings, ResidentTables } from './resident-tables.ts';
 export { lookupRow } from './row-lookup.ts';
+export { arrowStream, ndjsonLines } from './scan/encode-scan.ts';
+export type { ScanRequest } from './scan/scan-types.ts';
+export { type OpenScan, Scanner } from './scan/scanner.ts';
 export type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from './snapshot-types.ts';
 export { StreamReader } from './stream-reader.ts';
 export type { TableView } from './table-view.ts';
