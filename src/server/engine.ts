@@ -17,6 +17,9 @@ import {
   ResidentTables,
   Scanner,
   type ScanRequest,
+  type SqlAnswer,
+  type SqlRequest,
+  SqlRunner,
   type StreamPage,
   StreamReader,
   TailEmbeddings,
@@ -71,6 +74,7 @@ export class Engine implements EngineLike {
   readonly #reader: StreamReader;
   readonly #follower: Follower;
   readonly #scanner: Scanner;
+  readonly #sql: SqlRunner;
   readonly #compactions: Compactions;
   readonly #collections: Collections;
   readonly #bound: TailBound;
@@ -94,6 +98,13 @@ export class Engine implements EngineLike {
     this.#follower = new Follower(streams, pinner, settings.clock);
     const pins = new Pins(parts.folder.store, randomId(settings.random), settings.clock, settings.random);
     this.#scanner = new Scanner({ streams, pinner, pins, clock: settings.clock });
+    this.#sql = new SqlRunner({
+      scanner: this.#scanner,
+      pinner,
+      definitions: () => catalog.list(),
+      clock: settings.clock,
+      settings: settings.sql,
+    });
     const runner = this.#runner();
     this.#compactions = new Compactions(streams, runner, settings);
     this.#collections = this.#startCollections(runner, pins);
@@ -178,6 +189,10 @@ export class Engine implements EngineLike {
     return this.#scanner.scan(this.definition(name), request, signal);
   }
 
+  sql(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer> {
+    return this.#sql.run(request, signal);
+  }
+
   async getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow> {
     const definition = this.definition(name);
     if (definition.kind !== 'upsert') {
@@ -257,6 +272,7 @@ export class Engine implements EngineLike {
     await embeddings.close();
     await this.#collections.close();
     await this.#compactions.close();
+    await this.#sql.close();
     await shard.close();
     this.#metrics.close();
     await closeDataFolder(folder);
@@ -321,6 +337,7 @@ export class Engine implements EngineLike {
       { component: 'compaction', stats: this.#compactions.stats() },
       { component: 'embedding', stats: embedders.stats() },
       { component: 'resident', stats: residents.stats() },
+      { component: 'sql', stats: this.#sql.stats() },
       ...this.#collections.stats(),
     ];
     let shown = 0;

@@ -8,7 +8,7 @@ const SYSTEM_TYPES: Readonly<Record<string, TableColumn['type']>> = {
   _key_text: 'string',
 };
 
-/** Conditions as Lance SQL: true for every row for which all are true. Null: nothing is ruled out. */
+/** Conditions on existing columns as Lance SQL: true for every row for which all are true. Null: nothing is ruled out. */
 export function conditionsSql(conditions: readonly ColumnCondition[], schema: TableSchema): string | null {
   const parts = conditions.map(condition => conditionSql(condition, schema)).filter(part => part !== null);
   return parts.length === 0 ? null : parts.join(' AND ');
@@ -16,8 +16,8 @@ export function conditionsSql(conditions: readonly ColumnCondition[], schema: Ta
 
 function conditionSql({ column, operator, value }: ColumnCondition, schema: TableSchema): string | null {
   const type = SYSTEM_TYPES[column] ?? schema.columns.find(each => each.name === column)?.type;
-  // A column that only rows of the tail have is null in every row of the table.
-  if (type === undefined) return 'FALSE';
+  // A user column that only rows of the tail have is null in every row of the table.
+  if (type === undefined) return column.startsWith('_') ? null : 'FALSE';
   const literal = literalOf(value, type);
   return literal === null ? null : `${quotedName(column)} ${operator} ${literal}`;
 }

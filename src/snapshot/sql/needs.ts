@@ -25,15 +25,18 @@ export interface SqlNeeds {
  * What a query reads, from its syntax tree alone. Columns: every name that occurs, and all of a table that a star, a natural join or its own
  * name stands for. Conditions and limits: where a query reads one table, once. Too much costs time; too little is an error of the binder.
  */
-export function needsOf(tree: SqlNode): SqlNeeds {
+export function needsOf(tree: SqlNode, isStream: (name: string) => boolean): SqlNeeds {
   const needs: SqlNeeds = { tables: new Map(), names: new Set() };
   const uses = new Map<string, number>();
+  const named = namedQueries(tree);
   for (const node of nodesOf(tree)) {
     if (node.type !== 'BASE_TABLE') continue;
+    // A named query may have the name of a stream, and read it.
+    if (named.has(String(node.table_name).toLowerCase()) && !isStream(String(node.table_name))) continue;
     const table = tableOf(needs, node);
     uses.set(table.name.toLowerCase(), (uses.get(table.name.toLowerCase()) ?? 0) + 1);
   }
-  const aliases = aliasesOf(tree);
+  const aliases = aliasesOf(needs, tree);
   for (const node of nodesOf(tree)) noteNode(needs, aliases, node);
   for (const node of nodesOf(tree)) {
     if (node.type === 'SELECT_NODE') noteSingle(needs, uses, node, node === tree);
@@ -55,12 +58,23 @@ function tableOf(needs: SqlNeeds, node: SqlNode): TableNeeds {
   return table;
 }
 
+/** The names of WITH, in lower case. */
+function namedQueries(tree: SqlNode): Set<string> {
+  const names = new Set<string>();
+  for (const { cte_map: map } of nodesOf(tree)) {
+    if (!isJsonObject(map) || !Array.isArray(map.map)) continue;
+    for (const entry of map.map) if (isJsonObject(entry)) names.add(String(entry.key).toLowerCase());
+  }
+  return names;
+}
+
 /** Alias or name -> the table. */
-function aliasesOf(tree: SqlNode): Map<string, string> {
+function aliasesOf(needs: SqlNeeds, tree: SqlNode): Map<string, string> {
   const aliases = new Map<string, string>();
   for (const { type, alias, table_name } of nodesOf(tree)) {
     if (type !== 'BASE_TABLE') continue;
     const table = String(table_name).toLowerCase();
+    if (!needs.tables.has(table)) continue;
     aliases.set(table, table);
     if (typeof alias === 'string' && alias !== '') aliases.set(alias.toLowerCase(), table);
   }
@@ -74,6 +88,8 @@ function noteNode(needs: SqlNeeds, aliases: ReadonlyMap<string, string>, node: S
     const whole = parts.length === 1 ? aliases.get(parts[0]) : undefined;
     if (whole !== undefined) needs.tables.get(whole)!.all = true;
   }
+  // Columns that are renamed are told by their place.
+  if (node.type === 'BASE_TABLE' && texts(node.column_name_alias).length > 0) takeAll(needs, node);
   for (const column of texts(node.using_columns)) needs.names.add(column.toLowerCase());
   if (node.type === 'SELECT_NODE' && hasOwnStar(node.select_list)) takeAll(needs, node.from_table);
   if (node.type === 'JOIN' && node.ref_type === 'NATURAL') takeAll(needs, node);
@@ -90,16 +106,18 @@ function hasOwnStar(value: JsonValue | undefined): boolean {
 /** All columns of the tables that stand in this FROM, not of those in its subqueries. */
 function takeAll(needs: SqlNeeds, from: JsonValue | undefined): void {
   if (!isJsonObject(from)) return;
-  if (from.type === 'BASE_TABLE') tableOf(needs, from).all = true;
-  else for (const side of [from.left, from.right, from.source]) takeAll(needs, side);
+  if (from.type === 'BASE_TABLE') {
+    const table = needs.tables.get(String(from.table_name).toLowerCase());
+    if (table !== undefined) table.all = true;
+  } else for (const side of [from.left, from.right, from.source]) takeAll(needs, side);
 }
 
 /** A SELECT over a table that the query names nowhere else: only rows that its WHERE may keep are needed, and no more than its LIMIT. */
 function noteSingle(needs: SqlNeeds, uses: ReadonlyMap<string, number>, select: SqlNode, isTop: boolean): void {
   const from = select.from_table;
   if (!isJsonObject(from) || from.type !== 'BASE_TABLE' || from.sample !== undefined || select.sample !== undefined) return;
-  const table = tableOf(needs, from);
-  if (uses.get(table.name.toLowerCase()) !== 1 || texts(from.column_name_alias).length > 0) return;
+  const table = needs.tables.get(String(from.table_name).toLowerCase());
+  if (table === undefined || uses.get(table.name.toLowerCase()) !== 1 || texts(from.column_name_alias).length > 0) return;
   const own = new Set([table.name, typeof from.alias === 'string' ? from.alias : table.name].map(name => name.toLowerCase()));
   for (const part of conjuncts(select.where_clause)) {
     const condition = conditionOf(part, own);
@@ -153,9 +171,13 @@ const PLAIN_ITEMS: ReadonlySet<unknown> = new Set(['COLUMN_REF', 'STAR', 'CONSTA
 /** Anything else of a SELECT may need more rows than it returns. */
 const PLAIN_PARTS: ReadonlySet<string> = new Set(['type', 'select_list', 'from_table', 'modifiers', 'aggregate_handling']);
 
+function isPlainItem(item: JsonValue): boolean {
+  return isJsonObject(item) && PLAIN_ITEMS.has(item.class) && item.replace_list === undefined && item.expr === undefined;
+}
+
 function limitOf(select: SqlNode): number {
   const items = Array.isArray(select.select_list) ? select.select_list : [];
-  const isPlain = Object.keys(select).every(part => PLAIN_PARTS.has(part)) && items.every(item => isJsonObject(item) && PLAIN_ITEMS.has(item.class));
+  const isPlain = Object.keys(select).every(part => PLAIN_PARTS.has(part)) && items.every(isPlainItem);
   const [modifier, ...others] = Array.isArray(select.modifiers) ? select.modifiers : [];
   if (!isPlain || others.length > 0 || !isJsonObject(modifier) || modifier.type !== 'LIMIT_MODIFIER') return Number.POSITIVE_INFINITY;
   const limit = constantOf(modifier.limit);
