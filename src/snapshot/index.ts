@@ -14,5 +14,6 @@ export type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from '.
 export { StreamReader } from './stream-reader.ts';
 export type { TableView } from './table-view.ts';
 export { TailEmbeddings } from './tail-embeddings.ts';
+export { writeParquet } from './sql/parquet.ts';
 export { SqlRunner } from './sql/sql-runner.ts';
 export { SQL_DEFAULTS, type SqlAnswer, type SqlColumn, type SqlRequest, type SqlSettings } from './sql/sql-types.ts';

@@ -8,6 +8,7 @@ import { HttpMetrics } from './http-metrics.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import { addQueryRoute, addRowRoutes } from './routes/query.ts';
 import { addRecordRoutes } from './routes/records.ts';
+import { addScanRoute, addSqlRoute } from './routes/scan.ts';
 import { addStreamRoutes, addTableRoutes } from './routes/streams.ts';
 
 export interface HttpServerOptions extends Partial<HttpSettings> {
@@ -62,6 +63,8 @@ function addRoutes(app: App, context: HttpContext): void {
   addRecordRoutes(app, context);
   addQueryRoute(app, context);
   addRowRoutes(app, context);
+  addScanRoute(app, context);
+  addSqlRoute(app, context);
   addTableRoutes(app, context);
   addOperationRoutes(app, context);
 }
