@@ -20,7 +20,10 @@ export function printSqlTable(context: CliContext, { columns, rows }: SqlResult)
   const widths = fittedWidths(widest, terminalWidth(context));
   const isRight = columns.map(({ type }) => NUMERIC.test(type));
   const line = (cells: readonly string[]): string =>
-    cells.map((cell, column) => padded(cut(cell, widths[column]), widths[column], isRight[column])).join(' '.repeat(GAP)).trimEnd();
+    cells
+      .map((cell, column) => padded(cut(cell, widths[column]), widths[column], isRight[column]))
+      .join(' '.repeat(GAP))
+      .trimEnd();
   printLine(context, line(names));
   printLine(context, widths.map(width => '─'.repeat(width)).join(' '.repeat(GAP)));
   for (const row of texts) printLine(context, line(row));

@@ -1,5 +1,15 @@
 import type { QueryRequest, SearchAnswer } from '../retrieval/index.ts';
-import type { Consistency, Freshness, LiveRecord, OpenScan, ReadFrom, ScanRequest, SqlAnswer, SqlRequest, StreamPage } from '../snapshot/index.ts';
+import type {
+  Consistency,
+  Freshness,
+  LiveRecord,
+  OpenScan,
+  ReadFrom,
+  ScanRequest,
+  SqlAnswer,
+  SqlRequest,
+  StreamPage,
+} from '../snapshot/index.ts';
 import type { StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
 import type { CollectOptions } from './collect/collector.ts';

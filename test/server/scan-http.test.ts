@@ -18,7 +18,9 @@ beforeAll(async () => {
   client = new TailwaterClient({ url: server.url });
   await client.createStream('events', { kind: 'append' });
   for (let first = 0; first < ROWS; first += 10_000) {
-    const lines = Array.from({ length: 10_000 }, (_, at) => JSON.stringify({ id: `e${first + at}`, n: first + at, note: 'x'.repeat(50) }));
+    const lines = Array.from({ length: 10_000 }, (_, at) =>
+      JSON.stringify({ id: `e${first + at}`, n: first + at, note: 'x'.repeat(50) }),
+    );
     await client.appendNdjson('events', lines.join('\n'));
     if (first === 10_000) await client.compact('events');
   }
@@ -44,7 +46,9 @@ describe('GET /v1/streams/{s}/scan', () => {
     const table = tableFromIPC(await bytesOf(scan.body));
     expect(table.numRows).toBe(ROWS);
     expect(table.getChild('n')!.get(ROWS - 1)).toBe(BigInt(ROWS - 1));
-    const lines = await bytesOf((await api.scan('events', { format: 'ndjson', columns: ['n'], filter: { n: { $gte: ROWS - 2 } } })).body);
+    const lines = await bytesOf(
+      (await api.scan('events', { format: 'ndjson', columns: ['n'], filter: { n: { $gte: ROWS - 2 } } })).body,
+    );
     expect(lines.toString()).toBe(`{"n":${ROWS - 2}}\n{"n":${ROWS - 1}}\n`);
     const parquet = await bytesOf((await api.scan('events', { format: 'parquet', shard: { index: 0, count: 4 } })).body);
     expect(parquet.subarray(0, 4).toString() + parquet.subarray(-4).toString()).toBe('PAR1PAR1');
@@ -53,7 +57,15 @@ describe('GET /v1/streams/{s}/scan', () => {
   });
 
   test('says what is wrong before it begins', async () => {
-    for (const query of ['columns=nothing', 'shard=4', 'shard=4/4', 'filter=n', 'format=xml', 'afterSeq=x', 'asOf=2000-01-01&strong=true']) {
+    for (const query of [
+      'columns=nothing',
+      'shard=4',
+      'shard=4/4',
+      'filter=n',
+      'format=xml',
+      'afterSeq=x',
+      'asOf=2000-01-01&strong=true',
+    ]) {
       expect((await problemOf(await server.fetch(`/v1/streams/events/scan?${query}`))).status, query).toBe(400);
     }
     expect(await problemOf(await server.fetch('/v1/streams/none/scan'))).toMatchObject({ code: 'TW_STREAM_NOT_FOUND' });
@@ -104,9 +116,13 @@ describe('GET /v1/streams/{s}/scan', () => {
     const stop = new AbortController();
     const response = await slow.fetch('/v1/streams/events/scan', { signal: stop.signal });
     await expect.poll(() => batches).toBeGreaterThan(0);
-    let before = -1;
     // What sockets and streams hold fills up, then reading stops.
-    await expect.poll(() => before === batches || ((before = batches), false), { interval: 300, timeout: 20_000 }).toBe(true);
+    const settled = async (): Promise<boolean> => {
+      const before = batches;
+      await new Promise(resolve => setTimeout(resolve, 300));
+      return batches === before;
+    };
+    await expect.poll(settled, { timeout: 20_000 }).toBe(true);
     expect(batches).toBeLessThan(60);
     stop.abort();
     await response.body?.cancel().catch(() => {});
@@ -119,7 +135,10 @@ describe('POST /v1/sql', () => {
     const sql = 'SELECT max(n) AS top, count(*) AS "all" FROM events WHERE n < 30000';
     const answers = await Promise.all([client.sql(sql), engine.tailwater.sql(sql)]);
     for (const { columns, rows, freshness } of answers) {
-      expect(columns).toEqual([{ name: 'top', type: 'BIGINT' }, { name: 'all', type: 'BIGINT' }]);
+      expect(columns).toEqual([
+        { name: 'top', type: 'BIGINT' },
+        { name: 'all', type: 'BIGINT' },
+      ]);
       expect(rows).toEqual([[29_999, 30_000]]);
       expect(freshness.events).toMatchObject({ complete: true });
     }
@@ -129,8 +148,13 @@ describe('POST /v1/sql', () => {
   });
 
   test('refuses with a problem document', async () => {
-    expect(await problemOf(await server.post('/v1/sql', { sql: 'DROP TABLE events' }))).toMatchObject({ code: 'TW_SQL_NOT_ALLOWED', status: 403 });
-    expect(await problemOf(await server.post('/v1/sql', { sql: 'SELECT n FROM events', limit: 5 }))).toMatchObject({ code: 'TW_SQL_TOO_LARGE' });
+    expect(await problemOf(await server.post('/v1/sql', { sql: 'DROP TABLE events' }))).toMatchObject({
+      code: 'TW_SQL_NOT_ALLOWED',
+      status: 403,
+    });
+    expect(await problemOf(await server.post('/v1/sql', { sql: 'SELECT n FROM events', limit: 5 }))).toMatchObject({
+      code: 'TW_SQL_TOO_LARGE',
+    });
     expect(await problemOf(await server.post('/v1/sql', { query: 'x' }))).toMatchObject({ code: 'TW_BAD_REQUEST' });
     await expect(client.sql('SELECT nothing FROM events')).rejects.toMatchObject({ code: 'TW_SQL_INVALID' });
   });

@@ -11,7 +11,10 @@ const id = fc.nat(9).map(number => `k${number}`);
 const value: fc.Arbitrary<JsonObject> = fc.record(
   {
     id,
-    n: fc.oneof({ weight: 6, arbitrary: fc.integer({ min: -5, max: 5 }) }, fc.constantFrom<JsonValue>(2.5, null, 'seven', 2 ** 53)),
+    n: fc.oneof(
+      { weight: 6, arbitrary: fc.integer({ min: -5, max: 5 }) },
+      fc.constantFrom<JsonValue>(2.5, null, 'seven', 2 ** 53),
+    ),
     tag: fc.constantFrom<JsonValue>('red', 'blue', "it's", '🦑"\\', '', null, 7),
     ok: fc.constantFrom<JsonValue>(true, false, null),
     meta: fc.constantFrom<JsonValue>({ a: 1, deep: [1, { b: null }] }, [1, 2], null, 'text'),
@@ -22,7 +25,10 @@ const value: fc.Arbitrary<JsonObject> = fc.record(
 
 export const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('write' as const), values: fc.array(value, { minLength: 1, maxLength: 5 }) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({ kind: fc.constant('write' as const), values: fc.array(value, { minLength: 1, maxLength: 5 }) }),
+    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), id }) },
     { weight: 2, arbitrary: fc.constant({ kind: 'compact' as const }) },
   ),
@@ -41,8 +47,7 @@ export class Written {
   /** The rows of the first `length` records, in the order of the log. */
   rows(length = this.log.length): JsonObject[] {
     const log = this.log.slice(0, length);
-    const isRow = (at: number): boolean =>
-      this.kind === 'append' || !log.slice(at + 1).some(later => later.id === log[at].id);
+    const isRow = (at: number): boolean => this.kind === 'append' || !log.slice(at + 1).some(later => later.id === log[at].id);
     return log.filter((record, at) => record.value !== null && isRow(at)).map(record => record.value!);
   }
 }
@@ -78,14 +83,20 @@ export async function scanned({ engine }: Tailwater, request: ScanRequest = {}):
   const messages: Uint8Array[] = [];
   for await (const message of arrowStream(await engine.scan('rows', request))) messages.push(message);
   const text = Buffer.concat(lines).toString();
-  const rows = text.split('\n').slice(0, -1).map(line => JSON.parse(line) as JsonObject);
+  const rows = text
+    .split('\n')
+    .slice(0, -1)
+    .map(line => JSON.parse(line) as JsonObject);
   return { rows, arrow: Buffer.concat(messages.slice(1)).toString('base64') };
 }
 
 /** The value of a row, put together from its columns and what fits none; nulls and missing fields are the same there. */
-export function valueOf(row: JsonObject): JsonObject {
+export function writtenValue(row: JsonObject): JsonObject {
   const extra = isJsonObject(row._extra) ? row._extra : {};
-  return withoutNulls({ ...Object.fromEntries(Object.entries(row).filter(([name, cell]) => !name.startsWith('_') && cell !== null)), ...extra });
+  return withoutNulls({
+    ...Object.fromEntries(Object.entries(row).filter(([name, cell]) => !name.startsWith('_') && cell !== null)),
+    ...extra,
+  });
 }
 
 export function withoutNulls(given: JsonObject): JsonObject {

@@ -1,11 +1,11 @@
 import { tableFromIPC } from 'apache-arrow';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type JsonObject, TailwaterError } from '../../src/base/index.ts';
+import type { JsonObject, TailwaterError } from '../../src/base/index.ts';
 import type { Tailwater } from '../../src/index.ts';
 import { arrowStream, type ScanRequest } from '../../src/snapshot/index.ts';
 import { matches, parseFilter } from '../../src/streams/index.ts';
-import { type Scanned, scanned, steps, take, valueOf, Written, withoutNulls } from './scan-support.ts';
+import { type Scanned, scanned, steps, take, Written, withoutNulls, writtenValue } from './scan-support.ts';
 import { withEngine } from './temporary-engine.ts';
 
 const FILTERS: JsonObject[] = [
@@ -23,7 +23,7 @@ const FILTERS: JsonObject[] = [
 
 async function expectScans(tailwater: Tailwater, rows: JsonObject[]): Promise<void> {
   const all = await scanned(tailwater);
-  expect(all.rows.map(valueOf)).toEqual(rows.map(withoutNulls));
+  expect(all.rows.map(writtenValue)).toEqual(rows.map(withoutNulls));
   // Without a row that says so, there is no column to name.
   for (const filter of rows.length === 0 ? [] : FILTERS) {
     const found = await scanned(tailwater, { filter, columns: ['id'] });
@@ -57,7 +57,7 @@ describe.each(['append', 'upsert'] as const)('a scan of an %s stream', kind => {
             const asOf = await take(tailwater, written, step);
             if (asOf === null) continue;
             const { rows, arrow } = await scanned(tailwater, { consistency: { asOf } });
-            expect(rows.map(valueOf).sort(byText)).toEqual(written.rows().map(withoutNulls).sort(byText));
+            expect(rows.map(writtenValue).sort(byText)).toEqual(written.rows().map(withoutNulls).sort(byText));
             instants.push({ asOf, length: written.log.length, bytes: arrow });
           }
           await tailwater.compact('rows');
@@ -85,7 +85,8 @@ describe.each(['append', 'upsert'] as const)('a scan of an %s stream', kind => {
   test('goes on over the same rows while a compaction commits', () =>
     withEngine(async tailwater => {
       await tailwater.createStream('rows', { kind, key: 'id' });
-      const valuesFrom = (first: number) => Array.from({ length: 1000 }, (_, at) => ({ value: { id: `k${(first + at) % 3000}`, n: first + at } }));
+      const valuesFrom = (first: number) =>
+        Array.from({ length: 1000 }, (_, at) => ({ value: { id: `k${(first + at) % 3000}`, n: first + at } }));
       for (let first = 0; first < 4000; first += 1000) {
         await tailwater.append('rows', valuesFrom(first));
         if (first === 1000) await tailwater.compact('rows');
@@ -109,7 +110,7 @@ describe('a scan', () => {
         properties: { id: { type: 'string' }, on: { type: 'boolean' }, n: { type: 'integer' }, x: { type: 'number' } },
       };
       await tailwater.createStream('rows', { kind: 'append', schema });
-      await tailwater.append('rows', [{ value: { id: 'a', n: 9_007_199_254_740_993 } }, { value: { id: 'b', x: 1.5 } }]);
+      await tailwater.append('rows', [{ value: { id: 'a', n: 2 ** 53 } }, { value: { id: 'b', x: 1.5 } }]);
       const parts: Uint8Array[] = [];
       for await (const part of arrowStream(await tailwater.engine.scan('rows', {}))) parts.push(part);
       const table = tableFromIPC(Buffer.concat(parts));

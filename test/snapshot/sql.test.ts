@@ -22,10 +22,23 @@ const QUERIES: { sql: string; of: (rows: JsonObject[]) => JsonValue[][] }[] = [
   { sql: 'SELECT count(*) FROM rows', of: rows => [[rows.length]] },
   { sql: 'SELECT "id" FROM rows LIMIT 3', of: rows => rows.slice(0, 3).map(row => [row.id]) },
   { sql: 'SELECT ID FROM "rows" r LIMIT 2 OFFSET 1', of: rows => rows.slice(1, 3).map(row => [row.id]) },
-  { sql: `SELECT id FROM rows WHERE ID > 'k4' AND 'k8' >= r_.id ORDER BY _seq`.replace('rows WHERE', 'rows r_ WHERE'), of: rows => rows.filter(row => String(row.id) > 'k4' && String(row.id) <= 'k8').map(row => [row.id]) },
+  {
+    sql: `SELECT id FROM rows WHERE ID > 'k4' AND 'k8' >= r_.id ORDER BY _seq`.replace('rows WHERE', 'rows r_ WHERE'),
+    of: rows => rows.filter(row => String(row.id) > 'k4' && String(row.id) <= 'k8').map(row => [row.id]),
+  },
   { sql: 'SELECT id, count(*) FROM rows GROUP BY ALL ORDER BY ALL', of: countById },
-  { sql: 'WITH rows AS (SELECT * FROM rows) SELECT a.id FROM rows a JOIN rows b USING (_seq) ORDER BY a._seq', of: rows => rows.map(row => [row.id]) },
-  { sql: 'SELECT r.id FROM (SELECT * EXCLUDE (_headers) FROM rows) r ORDER BY _seq DESC LIMIT 2', of: rows => rows.slice(-2).reverse().map(row => [row.id]) },
+  {
+    sql: 'WITH rows AS (SELECT * FROM rows) SELECT a.id FROM rows a JOIN rows b USING (_seq) ORDER BY a._seq',
+    of: rows => rows.map(row => [row.id]),
+  },
+  {
+    sql: 'SELECT r.id FROM (SELECT * EXCLUDE (_headers) FROM rows) r ORDER BY _seq DESC LIMIT 2',
+    of: rows =>
+      rows
+        .slice(-2)
+        .reverse()
+        .map(row => [row.id]),
+  },
   { sql: 'SELECT part, id FROM rows AS r(part) ORDER BY _seq LIMIT 1', of: rows => rows.slice(0, 1).map(row => [0, row.id]) },
   { sql: 'SELECT last(id ORDER BY _seq), row_number() OVER () FROM rows', of: rows => [[rows.at(-1)?.id ?? null, 1]] },
 ];
@@ -65,10 +78,16 @@ describe('a query', () => {
     withEngine(async tailwater => {
       await tailwater.createStream('prices', { kind: 'append', time: { field: 'at', unit: 's' } });
       await tailwater.createStream('trades', { kind: 'append', time: { field: 'at', unit: 's' } });
-      await tailwater.append('prices', [1, 5, 9].map(at => ({ value: { item: 'a', at, price: at * 10 } })));
+      await tailwater.append(
+        'prices',
+        [1, 5, 9].map(at => ({ value: { item: 'a', at, price: at * 10 } })),
+      );
       await tailwater.compact('prices');
       await tailwater.append('prices', [{ value: { item: 'a', at: 12, price: 120 } }]);
-      await tailwater.append('trades', [4, 10, 13].map(at => ({ value: { item: 'a', at, n: 1 } })));
+      await tailwater.append(
+        'trades',
+        [4, 10, 13].map(at => ({ value: { item: 'a', at, n: 1 } })),
+      );
       const sql = `SELECT t.at, p.price, sum(t.n) OVER (ORDER BY t.at) FROM trades t ASOF JOIN prices p ON t.item = p.item AND t._time >= p._time`;
       const answer = await tailwater.engine.sql({ sql });
       expect(answer.rows).toEqual(['[4,10,1]', '[10,90,2]', '[13,120,3]']);
@@ -85,15 +104,19 @@ describe('a query', () => {
     withEngine(async tailwater => {
       await tailwater.createStream('shop.orders', { kind: 'append' });
       await tailwater.append('shop.orders', [{ value: { id: 'a', meta: { tags: ['x', 'y'], n: 1 } } }, { value: { id: 2 } }]);
-      expect(await rowsOf(tailwater, `SELECT (meta->>'$.tags[1]'), meta->'n', meta FROM "shop.orders" WHERE (meta->>'n')::INT = 1`)).toEqual([
-        ['y', 1, { tags: ['x', 'y'], n: 1 }],
-      ]);
+      expect(
+        await rowsOf(tailwater, `SELECT (meta->>'$.tags[1]'), meta->'n', meta FROM "shop.orders" WHERE (meta->>'n')::INT = 1`),
+      ).toEqual([['y', 1, { tags: ['x', 'y'], n: 1 }]]);
       expect(await rowsOf(tailwater, 'SELECT _extra FROM "shop.orders" WHERE id IS NULL')).toEqual([[{ id: 2 }]]);
       const described = await rowsOf(tailwater, 'DESCRIBE "shop.orders"');
       expect(described.map(row => row.slice(0, 2))).toContainEqual(['meta', 'JSON']);
-      await expect(tailwater.engine.sql({ sql: 'SELECT nam FROM "shop.orders"' })).rejects.toMatchObject({ code: 'TW_SQL_INVALID' });
+      await expect(tailwater.engine.sql({ sql: 'SELECT nam FROM "shop.orders"' })).rejects.toMatchObject({
+        code: 'TW_SQL_INVALID',
+      });
       await expect(tailwater.engine.sql({ sql: 'SELECT idd FROM "shop.orders"' })).rejects.toThrow(/id/);
-      await expect(tailwater.engine.sql({ sql: 'SELECT 1 FROM nothing' })).rejects.toThrow(/There is no stream "nothing".*shop\.orders/);
+      await expect(tailwater.engine.sql({ sql: 'SELECT 1 FROM nothing' })).rejects.toThrow(
+        /There is no stream "nothing".*shop\.orders/,
+      );
       await expect(tailwater.engine.sql({ sql: 'SELECT 1 FROM shop.orders' })).rejects.toThrow(/double quotes/);
     }));
 

@@ -73,7 +73,8 @@ function scan(name: string, options: ScanOptions, context: CliContext): Promise<
       await writeFile(counted, options.out);
       status.end();
       if (options.json === true) printJson(context, { file: options.out, bytes, token, freshness });
-      else printLine(context, `${options.out}: ${bytesText(bytes)} in ${duration(systemClock.nowMs() - startedMs)}; token ${token}`);
+      else
+        printLine(context, `${options.out}: ${bytesText(bytes)} in ${duration(systemClock.nowMs() - startedMs)}; token ${token}`);
     } finally {
       status.end();
       unlisten();

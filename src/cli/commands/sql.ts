@@ -22,7 +22,9 @@ export function addSqlCommand(program: Command, context: CliContext): void {
     .command('sql')
     .description('run a SELECT over streams; each stream is a table of its name')
     .argument('<query>', 'the query, in quotes')
-    .addOption(new Option('--format <format>', 'how to print the rows').choices(['table', 'json', 'ndjson', 'csv']).default('table'))
+    .addOption(
+      new Option('--format <format>', 'how to print the rows').choices(['table', 'json', 'ndjson', 'csv']).default('table'),
+    )
     .option('--limit <count>', 'rows at most; more is an error (default: 10000)', parseCount)
     .option('--deadline <ms>', 'time the query may take (default: 30000)', parseCount)
     .addOption(new Option('--as-of <time or token>', 'the state at that moment').conflicts('atLeast'))
@@ -56,9 +58,11 @@ function print(context: CliContext, format: SqlFormat, answer: SqlResult): void 
   const names = answer.columns.map(column => column.name);
   switch (format) {
     case 'json':
-      return printJson(context, answer);
+      printJson(context, answer);
+      return;
     case 'ndjson':
-      for (const row of answer.rows) printLine(context, `{${row.map((cell, at) => `${JSON.stringify(names[at])}:${JSON.stringify(cell)}`).join(',')}}`);
+      for (const row of answer.rows)
+        printLine(context, `{${row.map((cell, at) => `${JSON.stringify(names[at])}:${JSON.stringify(cell)}`).join(',')}}`);
       return;
     case 'csv':
       for (const row of [names, ...answer.rows]) printLine(context, row.map(cell => csvField(cellText(cell, ''))).join(','));

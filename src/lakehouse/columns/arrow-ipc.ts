@@ -58,11 +58,12 @@ class Body {
     const { type, length, nullCount } = data;
     this.nodes.push(new metadata.FieldNode(length, nullCount));
     this.#add(nullCount > 0 ? data.nullBitmap!.subarray(0, (length + 7) >> 3) : new Uint8Array(0));
-    if (arrow.DataType.isFixedSizeList(type)) return this.addColumn(data.children[0]);
-    if (arrow.DataType.isBool(type)) return this.#add(data.values.subarray(0, (length + 7) >> 3));
-    if (!arrow.DataType.isUtf8(type) && !arrow.DataType.isBinary(type)) return this.#add(data.values);
-    this.#add(data.valueOffsets);
-    this.#add(data.values);
+    if (arrow.DataType.isFixedSizeList(type)) this.addColumn(data.children[0]);
+    else if (arrow.DataType.isBool(type)) this.#add(data.values.subarray(0, (length + 7) >> 3));
+    else {
+      if (arrow.DataType.isUtf8(type) || arrow.DataType.isBinary(type)) this.#add(data.valueOffsets);
+      this.#add(data.values);
+    }
   }
 
   #add({ buffer, byteOffset, byteLength }: ArrayBufferView): void {

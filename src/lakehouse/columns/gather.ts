@@ -134,7 +134,9 @@ class WordsGatherer extends Gatherer {
   protected values(): object {
     const words = this.#words.buffer;
     if (this.#width === 1) return { data: this.#words.subarray(0, this.rows) };
-    return { data: arrow.DataType.isFloat(this.type) ? new Float64Array(words, 0, this.rows) : new BigInt64Array(words, 0, this.rows) };
+    return {
+      data: arrow.DataType.isFloat(this.type) ? new Float64Array(words, 0, this.rows) : new BigInt64Array(words, 0, this.rows),
+    };
   }
 }
 

@@ -30,7 +30,12 @@ export async function* scanInSeqOrder(
 ): AsyncGenerator<ColumnBatch> {
   const { ids, order } = await sortedIds(rows, where);
   for (let start = 0; start < order.length; start += TAKE_ROWS) {
-    yield take(rows, schema, columns, Array.from(order.subarray(start, start + TAKE_ROWS), at => ids[at]));
+    yield take(
+      rows,
+      schema,
+      columns,
+      Array.from(order.subarray(start, start + TAKE_ROWS), at => ids[at]),
+    );
   }
 }
 

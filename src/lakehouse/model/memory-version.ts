@@ -1,7 +1,7 @@
 import { analyze, BM25_DEFAULTS, Bm25 } from '../../streams/index.ts';
+import { type ColumnBatch, columnsOfRows } from '../columns/column-batch.ts';
 import { cosineDistance } from '../datasets/distance.ts';
 import { readOffsets } from '../datasets/offsets.ts';
-import { type ColumnBatch, columnsOfRows } from '../columns/column-batch.ts';
 import type { ColumnScanOptions, ScanOptions, TableVersion } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { type Content, rowsOfKeys, type StoredRow } from './memory-dataset.ts';

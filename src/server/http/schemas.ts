@@ -84,7 +84,9 @@ export const AppendQuery = Type.Object(
 export const ScanQuery = Type.Object(
   {
     format: Type.Optional(oneOf(['arrow', 'ndjson', 'parquet'], { description: 'Default arrow: an Arrow IPC stream.' })),
-    columns: Type.Optional(Type.String({ description: 'Names with commas between them. Default: place, key, times, every user column, _extra.' })),
+    columns: Type.Optional(
+      Type.String({ description: 'Names with commas between them. Default: place, key, times, every user column, _extra.' }),
+    ),
     filter: Type.Optional(Type.String({ description: 'A filter of queries, as JSON.' })),
     tail: Type.Optional(Type.Boolean({ description: 'false: only what has been compacted into the table.' })),
     shard: Type.Optional(Type.String({ description: 'i/n: the i-th (from 0) of n disjoint parts, the same for ever.' })),
@@ -140,7 +142,9 @@ export const SqlBody = Type.Object(
   {
     sql: Type.String({ maxLength: 100_000 }),
     consistency: Type.Optional(ConsistencySchema),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Rows of the answer at most; default 10,000.' })),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Rows of the answer at most; default 10,000.' }),
+    ),
     deadlineMs: Type.Optional(Type.Number({ minimum: 1, maximum: 600_000 })),
   },
   strict,

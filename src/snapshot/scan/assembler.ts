@@ -1,6 +1,6 @@
 import { type ArrowField, type ColumnGatherer, columnGatherer } from '../../lakehouse/index.ts';
-import type { ScanBatch } from './scan-types.ts';
 import type { ScanRows } from './scan-rows.ts';
+import type { ScanBatch } from './scan-types.ts';
 
 const MAX_ROWS = 16_384;
 const MAX_BYTES = 8 * 1024 * 1024;

@@ -24,7 +24,8 @@ function conditionSql({ column, operator, value }: ColumnCondition, schema: Tabl
 
 /** Null when the two could be compared otherwise than DuckDB compares them. */
 function literalOf(value: string | number | boolean, type: TableColumn['type']): string | null {
-  if (type === 'string') return typeof value === 'string' && value.isWellFormed() && !value.includes('\0') ? textLiteral(value) : null;
+  if (type === 'string')
+    return typeof value === 'string' && value.isWellFormed() && !value.includes('\0') ? textLiteral(value) : null;
   if (type === 'bool') return typeof value === 'boolean' ? String(value).toUpperCase() : null;
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) return null;
   if (type === 'int64') return String(value);

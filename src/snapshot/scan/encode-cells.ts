@@ -1,4 +1,12 @@
-import { type ArrowData, type ArrowField, arrow, BoolReader, BytesReader, Int64Reader, NumberReader } from '../../lakehouse/index.ts';
+import {
+  type ArrowData,
+  type ArrowField,
+  arrow,
+  BoolReader,
+  BytesReader,
+  Int64Reader,
+  NumberReader,
+} from '../../lakehouse/index.ts';
 
 /** The JSON text of a cell, or null for SQL's NULL. */
 export type CellEncoder = (row: number) => string | null;

@@ -34,7 +34,9 @@ async function* parts(pinned: Pinned, plan: ScanPlan, clock: Clock) {
 /** A resumed scan leaves out what is not above a `_seq`, so an order that does not hold would lose rows. */
 function checkedOrder(plan: ScanPlan, batch: ScanBatch, lastSeq: number): number {
   if (plan.ordered && batch.lastSeq <= lastSeq) {
-    throw new TailwaterError('TW_INTERNAL', { detail: `Rows of a scan came out of order, at ${batch.lastSeq} after ${lastSeq}.` });
+    throw new TailwaterError('TW_INTERNAL', {
+      detail: `Rows of a scan came out of order, at ${batch.lastSeq} after ${lastSeq}.`,
+    });
   }
   return batch.lastSeq;
 }

@@ -24,7 +24,13 @@ function withoutNulls(source: BytesReader, row: number, fields: FieldScan): stri
   const kept: string[] = [];
   for (let field = 0; field < fields.count; field++) {
     if (fields.kind[field] === NULL_FIELD) continue;
-    kept.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', fields.nameStart[field] - 1, fields.valueEnd[field]));
+    kept.push(
+      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(
+        'utf8',
+        fields.nameStart[field] - 1,
+        fields.valueEnd[field],
+      ),
+    );
   }
   if (kept.length === fields.count) return source.text(row);
   return kept.length === 0 ? null : `{${kept.join(',')}}`;

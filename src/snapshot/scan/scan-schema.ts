@@ -95,7 +95,8 @@ export class ScanSchemas {
     const known = this.#folds.get(incarnation);
     const state = pinned.table?.state.n ?? null;
     const { throughSegment } = pinned.tail;
-    const isOlder = known !== undefined && known.fold !== fold && (known.state ?? -1) >= (state ?? -1) && known.throughSegment > throughSegment;
+    const isOlder =
+      known !== undefined && known.fold !== fold && (known.state ?? -1) >= (state ?? -1) && known.throughSegment > throughSegment;
     if (isOlder) return;
     this.#folds.delete(incarnation);
     this.#folds.set(incarnation, { state, throughSegment, fold });

@@ -47,7 +47,15 @@ export class Scanner {
     const pinned = await pinner.pin(definition, request.consistency, clock.nowMs() + DEFAULT_DEADLINE_MS);
     const schema = await this.schemas.of(pinned);
     const { names, fields } = resolveColumns(schema, request.columns ?? defaultColumns(schema));
-    const plan: ScanPlan = { ...checked, schema, columns: names, fields, conditions: [], ordered: true, limit: Number.POSITIVE_INFINITY };
+    const plan: ScanPlan = {
+      ...checked,
+      schema,
+      columns: names,
+      fields,
+      conditions: [],
+      ordered: true,
+      limit: Number.POSITIVE_INFINITY,
+    };
     const token = tokenOf(pinned);
     const options = { clock, token, afterSeq: plan.afterSeq, ...(signal === undefined ? {} : { signal }) };
     const freshness = freshnessOf(pinned, clock.nowMs(), plan.tail ? [] : skippedTail(pinned));
@@ -73,7 +81,12 @@ function skippedTail(pinned: Pinned): Freshness['skipped'] {
   return isBehind ? [{ leg: 'tail', reason: 'The request asked for the table alone.' }] : [];
 }
 
-function checkedRequest({ filter, shard, afterSeq = -1, tail = true }: ScanRequest): Pick<ScanPlan, 'filter' | 'shard' | 'afterSeq' | 'tail'> {
+function checkedRequest({
+  filter,
+  shard,
+  afterSeq = -1,
+  tail = true,
+}: ScanRequest): Pick<ScanPlan, 'filter' | 'shard' | 'afterSeq' | 'tail'> {
   if (!Number.isSafeInteger(afterSeq) || afterSeq < -1) throw bad('afterSeq must be an integer, the _seq of the last row read');
   if (shard !== undefined) checkShard(shard.index, shard.count);
   return { filter: filter === undefined ? null : parseFilter(filter), shard: shard ?? null, afterSeq, tail };

@@ -36,15 +36,16 @@ export async function* tableRows(pinned: Pinned, view: TableView, plan: ScanPlan
   const { schema } = view.state;
   const tests = [hidingTest(await hiddenKeys(pinned, view, plan, clock)), shardTest(plan), filterTest(plan.filter, schema)];
   const present = plan.columns.filter((_, index) => fieldsOf(schema, [plan.columns[index]])[0] !== undefined);
-  const columns = [
-    ...new Set([...present, ...(plan.ordered ? ['_seq'] : []), ...tests.flatMap(test => test?.columns ?? [])]),
-  ];
+  const columns = [...new Set([...present, ...(plan.ordered ? ['_seq'] : []), ...tests.flatMap(test => test?.columns ?? [])])];
   if (columns.length === 0) columns.push('_partition');
   const where = whereOf(plan, schema);
   const isDeclared = pinned.definition.schema !== null;
   for await (const batch of view.version.scanColumns({ columns, where, ordered: plan.ordered })) {
     const dataOf = (name: string): ArrowData => batch.columns[columns.indexOf(name)];
-    const selected = select(batch, tests.map(test => test?.of(dataOf, batch)).filter(test => test !== undefined));
+    const selected = select(
+      batch,
+      tests.map(test => test?.of(dataOf, batch)).filter(test => test !== undefined),
+    );
     const fields = fieldsOf(schema, plan.columns);
     yield {
       ...selected,
@@ -91,14 +92,25 @@ function columnOf(
   if (!arrow.DataType.isFloat(wanted.type) || !arrow.DataType.isInt(found.type)) return data;
   const integers = new Int64Reader(data);
   const values = Float64Array.from({ length: rows }, (_, row) => integers.number(row));
-  return arrow.makeData({ type: new arrow.Float64(), length: rows, nullCount: data.nullCount, nullBitmap: data.nullBitmap, data: values });
+  return arrow.makeData({
+    type: new arrow.Float64(),
+    length: rows,
+    nullCount: data.nullCount,
+    nullBitmap: data.nullBitmap,
+    data: values,
+  });
 }
 
 function nulls({ type }: ArrowField, rows: number): ArrowData {
   const nullBitmap = new Uint8Array(((rows + 63) >> 6) << 3);
   const facts = { type: type as import('apache-arrow').Utf8, length: rows, nullCount: rows, nullBitmap };
-  if (arrow.DataType.isUtf8(type)) return arrow.makeData({ ...facts, valueOffsets: new Int32Array(rows + 1), data: new Uint8Array(0) });
-  const data = arrow.DataType.isBool(type) ? nullBitmap : arrow.DataType.isFloat(type) ? new Float64Array(rows) : new BigInt64Array(rows);
+  if (arrow.DataType.isUtf8(type))
+    return arrow.makeData({ ...facts, valueOffsets: new Int32Array(rows + 1), data: new Uint8Array(0) });
+  const data = arrow.DataType.isBool(type)
+    ? nullBitmap
+    : arrow.DataType.isFloat(type)
+      ? new Float64Array(rows)
+      : new BigInt64Array(rows);
   return arrow.makeData({ ...facts, data } as never);
 }
 

@@ -33,14 +33,17 @@ export function checkReach(tree: SqlNode): void {
     if (node.type === 'SHOW_REF' && !isJsonObject(node.query)) {
       throw notAllowed('SHOW lists a database; `tailwater streams` lists the streams, and DESCRIBE shows the columns of one.');
     }
-    if (node.at_clause !== undefined) throw notAllowed('A table cannot be read AT a version; give the query a `consistency` with `asOf`.');
+    if (node.at_clause !== undefined)
+      throw notAllowed('A table cannot be read AT a version; give the query a `consistency` with `asOf`.');
   }
 }
 
 function checkTableFunction(node: SqlNode): void {
   const name = isJsonObject(node.function) ? String(node.function.function_name ?? '').toLowerCase() : '';
   if (TABLE_FUNCTIONS.has(name)) return;
-  throw notAllowed(`The table function ${name} is not for queries here; ${[...TABLE_FUNCTIONS].join(', ')} are, and streams by name.`);
+  throw notAllowed(
+    `The table function ${name} is not for queries here; ${[...TABLE_FUNCTIONS].join(', ')} are, and streams by name.`,
+  );
 }
 
 function checkFunction(node: SqlNode): void {

@@ -4,7 +4,10 @@ import { isTailwaterError, TailwaterError } from '../../base/index.ts';
 const CODES = [
   [/^Out of Memory Error/i, 'TW_SQL_MEMORY'],
   [/^Permission Error/i, 'TW_SQL_NOT_ALLOWED'],
-  [/^(Parser|Binder|Catalog|Conversion|Invalid Input|Out of Range|Syntax|Not implemented|Type|Mismatch Type|Sequence|Dependency|Expression|Parameter Not Resolved|Parameter Not Allowed|Invalid|Invalid Type|Constraint|INTERNAL Error: Invalid)[ :]/i, 'TW_SQL_INVALID'],
+  [
+    /^(Parser|Binder|Catalog|Conversion|Invalid Input|Out of Range|Syntax|Not implemented|Type|Mismatch Type|Sequence|Dependency|Expression|Parameter Not Resolved|Parameter Not Allowed|Invalid|Invalid Type|Constraint|INTERNAL Error: Invalid)[ :]/i,
+    'TW_SQL_INVALID',
+  ],
 ] as const;
 
 export function invalid(why: string): TailwaterError {

@@ -3,8 +3,8 @@ import {
   BLOB,
   BOOLEAN,
   DOUBLE,
-  DuckDBBigIntVector,
   type DuckDBAppender,
+  DuckDBBigIntVector,
   DuckDBDataChunk,
   type DuckDBType,
   type DuckDBVector,
@@ -58,7 +58,10 @@ function fill(target: DuckDBVector, field: ArrowField, data: ArrowData, start: n
   const vector = target as unknown as RawVector;
   const { type } = field;
   if (data.nullCount > 0) setNulls(vector, data.nullBitmap!, start, rows);
-  if (arrow.DataType.isUtf8(type)) return fillTexts(vector, data, start, rows);
+  if (arrow.DataType.isUtf8(type)) {
+    fillTexts(vector, data, start, rows);
+    return;
+  }
   if (arrow.DataType.isBool(type)) fillBools(vector, data, start, rows);
   else if (arrow.DataType.isBinary(type)) fillBytes(vector, data, start, rows);
   else vector.items.set(data.values.subarray(start, start + rows));

@@ -93,7 +93,8 @@ function noteNode(needs: SqlNeeds, aliases: ReadonlyMap<string, string>, node: S
   for (const column of texts(node.using_columns)) needs.names.add(column.toLowerCase());
   if (node.type === 'SELECT_NODE' && hasOwnStar(node.select_list)) takeAll(needs, node.from_table);
   if (node.type === 'JOIN' && node.ref_type === 'NATURAL') takeAll(needs, node);
-  if (['PIVOT', 'SHOW_REF', 'POSITIONAL_REFERENCE'].includes(String(node.type))) for (const table of needs.tables.values()) table.all = true;
+  if (['PIVOT', 'SHOW_REF', 'POSITIONAL_REFERENCE'].includes(String(node.type)))
+    for (const table of needs.tables.values()) table.all = true;
 }
 
 /** A star of this SELECT, not of one within. */
@@ -179,7 +180,8 @@ function limitOf(select: SqlNode): number {
   const items = Array.isArray(select.select_list) ? select.select_list : [];
   const isPlain = Object.keys(select).every(part => PLAIN_PARTS.has(part)) && items.every(isPlainItem);
   const [modifier, ...others] = Array.isArray(select.modifiers) ? select.modifiers : [];
-  if (!isPlain || others.length > 0 || !isJsonObject(modifier) || modifier.type !== 'LIMIT_MODIFIER') return Number.POSITIVE_INFINITY;
+  if (!isPlain || others.length > 0 || !isJsonObject(modifier) || modifier.type !== 'LIMIT_MODIFIER')
+    return Number.POSITIVE_INFINITY;
   const limit = constantOf(modifier.limit);
   const offset = modifier.offset === undefined ? 0 : constantOf(modifier.offset);
   return typeof limit === 'number' && typeof offset === 'number' ? limit + offset : Number.POSITIVE_INFINITY;

@@ -12,7 +12,8 @@ export type SqlNode = JsonObject;
  * TW_SQL_NOT_ALLOWED for more than one statement and for anything but SELECT and its like (VALUES, FROM, WITH, DESCRIBE, SUMMARIZE).
  */
 export async function parseSelect(sql: string, parser: ParserConnection): Promise<SqlNode> {
-  if (sql.length > MAX_SQL_CHARACTERS) throw invalid(`It has ${sql.length} characters; at most ${MAX_SQL_CHARACTERS} are allowed.`);
+  if (sql.length > MAX_SQL_CHARACTERS)
+    throw invalid(`It has ${sql.length} characters; at most ${MAX_SQL_CHARACTERS} are allowed.`);
   const tree = await serialized(sql, parser);
   if (tree.error === true) throw refused(sql, tree);
   const statements = Array.isArray(tree.statements) ? tree.statements : [];
@@ -35,7 +36,8 @@ async function serialized(sql: string, parser: ParserConnection): Promise<JsonOb
 
 function refused(sql: string, tree: JsonObject): TailwaterError {
   const message = String(tree.error_message ?? '');
-  if (tree.error_type === 'not implemented') return notAllowed('Only SELECT and its like (WITH, FROM, VALUES, DESCRIBE, SUMMARIZE) can be run.');
+  if (tree.error_type === 'not implemented')
+    return notAllowed('Only SELECT and its like (WITH, FROM, VALUES, DESCRIBE, SUMMARIZE) can be run.');
   const position = Number(tree.position ?? Number.NaN);
   if (Number.isNaN(position)) return invalid(message);
   const before = sql.slice(0, position).split('\n');

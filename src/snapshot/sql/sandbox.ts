@@ -94,7 +94,10 @@ export class ParserConnection {
   async serialize(sql: string): Promise<string> {
     this.#connection ??= ParserConnection.#open();
     const { connection } = await this.#connection;
-    const reader = await connection.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR, skip_null := true, skip_empty := true)', [sql]);
+    const reader = await connection.runAndReadAll(
+      'SELECT json_serialize_sql($1::VARCHAR, skip_null := true, skip_empty := true)',
+      [sql],
+    );
     return String(reader.value(0, 0));
   }
 
@@ -102,7 +105,9 @@ export class ParserConnection {
   async rewritten(sql: string): Promise<string> {
     this.#connection ??= ParserConnection.#open();
     const { connection } = await this.#connection;
-    return String((await connection.runAndReadAll('SELECT json_deserialize_sql(json_serialize_sql($1::VARCHAR))', [sql])).value(0, 0));
+    return String(
+      (await connection.runAndReadAll('SELECT json_deserialize_sql(json_serialize_sql($1::VARCHAR))', [sql])).value(0, 0),
+    );
   }
 
   async close(): Promise<void> {

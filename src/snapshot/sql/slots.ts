@@ -27,7 +27,10 @@ export class Slots {
   #wait(clock: Clock, deadlineMs: number): Promise<void> {
     if (this.#waiting.length >= MAX_WAITING) {
       this.#refused++;
-      throw new TailwaterError('TW_BUSY', { detail: `${this.#waiting.length} queries wait already, the most allowed.`, retryAfterMs: 1000 });
+      throw new TailwaterError('TW_BUSY', {
+        detail: `${this.#waiting.length} queries wait already, the most allowed.`,
+        retryAfterMs: 1000,
+      });
     }
     return new Promise((resolve, reject) => {
       const timer = clock.after(deadlineMs, () => {

@@ -147,7 +147,11 @@ export class SqlRunner {
     return { names, tables };
   }
 
-  async #rows(sandbox: Sandbox, { wrapped, limit }: RunningQuery, names: string[]): Promise<{ columns: SqlColumn[]; rows: string[] }> {
+  async #rows(
+    sandbox: Sandbox,
+    { wrapped, limit }: RunningQuery,
+    names: string[],
+  ): Promise<{ columns: SqlColumn[]; rows: string[] }> {
     const result: DuckDBResult = await sandbox.step(connection => connection.run(wrapped));
     const types = result.columnTypes();
     const columns = types.map((type, index) => ({ name: names[index], type: type.alias ?? String(type) }));
@@ -163,7 +167,8 @@ export class SqlRunner {
         bytes += text.length;
         rows.push(text);
         if (rows.length > limit) throw tooLarge(`It has more than ${limit} rows.`);
-        if (bytes > this.#options.settings.maxAnswerBytes) throw tooLarge(`Its first ${rows.length} rows are more than ${this.#options.settings.maxAnswerBytes} bytes.`);
+        if (bytes > this.#options.settings.maxAnswerBytes)
+          throw tooLarge(`Its first ${rows.length} rows are more than ${this.#options.settings.maxAnswerBytes} bytes.`);
         if (pace.due) await pace.rest();
       }
       sandbox.checkDeadline();
@@ -183,9 +188,14 @@ interface RunningQuery {
   request: SqlRequest;
 }
 
-function checkedRequest({ sql, limit = DEFAULT_LIMIT, deadlineMs = DEFAULT_DEADLINE_MS }: SqlRequest): Required<Omit<SqlRequest, 'consistency'>> {
+function checkedRequest({
+  sql,
+  limit = DEFAULT_LIMIT,
+  deadlineMs = DEFAULT_DEADLINE_MS,
+}: SqlRequest): Required<Omit<SqlRequest, 'consistency'>> {
   if (typeof sql !== 'string' || sql.trim() === '') throw badRequest('`sql` must be a text');
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) throw badRequest(`\`limit\` must be an integer from 1 to ${MAX_LIMIT}`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
+    throw badRequest(`\`limit\` must be an integer from 1 to ${MAX_LIMIT}`);
   const isTime = Number.isFinite(deadlineMs) && deadlineMs >= 1 && deadlineMs <= MAX_DEADLINE_MS;
   if (!isTime) throw badRequest(`\`deadlineMs\` must be a number from 1 to ${MAX_DEADLINE_MS}`);
   return { sql, limit, deadlineMs };

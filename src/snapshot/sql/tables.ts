@@ -26,7 +26,8 @@ export function streamNamed(name: string, definitions: readonly StreamDefinition
   const similar = definitions.filter(definition => definition.name.toLowerCase() === name.toLowerCase());
   if (similar.length === 1) return similar[0];
   const known = definitions.map(definition => definition.name).filter(each => !each.startsWith('_'));
-  const shown = known.length === 0 ? 'There are none.' : `There are ${known.slice(0, 20).join(', ')}${known.length > 20 ? ', …' : ''}.`;
+  const shown =
+    known.length === 0 ? 'There are none.' : `There are ${known.slice(0, 20).join(', ')}${known.length > 20 ? ', …' : ''}.`;
   throw new TailwaterError('TW_STREAM_NOT_FOUND', { detail: `There is no stream "${name}" to select from. ${shown}` });
 }
 

@@ -7,7 +7,15 @@ import { encodeSqlAnswer } from '../../api-encoding.ts';
 import { openScanBody, SCAN_TYPES } from '../../scan-body.ts';
 import type { App, HttpContext } from '../context.ts';
 import { ScanQuery, SqlAnswerSchema, SqlBody, StreamParams } from '../schemas.ts';
-import { answers, clientSignal, consistencyOf, PROBLEM_ANSWER, parseJsonBody, sendWithToken, tokenConsistency } from './route-parts.ts';
+import {
+  answers,
+  clientSignal,
+  consistencyOf,
+  PROBLEM_ANSWER,
+  parseJsonBody,
+  sendWithToken,
+  tokenConsistency,
+} from './route-parts.ts';
 
 export function addScanRoute(app: App, { engine }: HttpContext): void {
   app.get(
@@ -69,7 +77,10 @@ function parsedShard(text: string): { index: number; count: number } {
 }
 
 function badQuery(field: string, why: string): TailwaterError {
-  return new TailwaterError('TW_BAD_REQUEST', { detail: `"${field}" in the query string ${why}.`, data: { field, in: 'querystring' } });
+  return new TailwaterError('TW_BAD_REQUEST', {
+    detail: `"${field}" in the query string ${why}.`,
+    data: { field, in: 'querystring' },
+  });
 }
 
 export function addSqlRoute(app: App, { engine }: HttpContext): void {
