@@ -26,8 +26,12 @@ export class BatchAssembler {
   }
 
   *add({ columns, selection, count, seqAt }: ScanRows): Generator<ScanBatch> {
+    const mostBytes = columns.reduce((sum, data) => sum + data.byteLength, 0);
     for (let start = 0; start < count && this.#room > 0; ) {
-      const take = Math.min(STEP_ROWS - (this.#rows % STEP_ROWS), count - start, this.#room);
+      // As long as no batch can become full of bytes within, steps make no difference.
+      const isSmall = this.#rows === 0 ? mostBytes < MAX_BYTES : this.#bytes() + mostBytes < MAX_BYTES;
+      const step = isSmall ? MAX_ROWS - this.#rows : STEP_ROWS - (this.#rows % STEP_ROWS);
+      const take = Math.min(step, count - start, this.#room);
       if (this.#rows === 0) this.#gatherers = this.#fields.map(field => columnGatherer(field.type, MAX_ROWS));
       for (const [index, gatherer] of this.#gatherers.entries()) gatherer.take(columns[index], selection, start, start + take);
       start += take;
