@@ -83,9 +83,14 @@ export class ClientTransport {
 
   /** The open response of a stream of events; it ends when the signal aborts. */
   async open(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    return (await this.response(path, headers, signal)).body!;
+  }
+
+  /** An answer whose body is read as it comes. */
+  async response(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
     const response = await this.#fetched({ method: 'GET', path, headers, repeatable: true }, signal);
     if (!response.ok) throw problemOf(response.status, response.headers, await response.text());
-    return response.body!;
+    return response;
   }
 
   /** Waits as the server asked, else longer with every attempt, with jitter. */
@@ -132,7 +137,7 @@ export class ClientTransport {
 function unreachable(url: string, request: HttpRequest, error: unknown): TailwaterError {
   const reason = causeOf(error);
   const unsent = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'].some(code => reason.includes(code));
-  const read = request.method === 'GET' || request.path.endsWith('/query');
+  const read = request.method === 'GET' || request.path.endsWith('/query') || request.path === '/v1/sql';
   const code: ErrorCode = unsent || read ? 'TW_UNREACHABLE' : 'TW_OUTCOME_UNKNOWN';
   return new TailwaterError(code, {
     detail: `The server at ${url} did not answer ${request.method} ${request.path}: ${reason}.`,

@@ -18,12 +18,16 @@ import type {
   ReadAnswer,
   ReadOptions,
   RowAnswer,
+  ScanAnswer,
+  ScanOptions,
   SourceProgress,
+  SqlOptions,
+  SqlResult,
   StreamInfo,
   TableInfo,
   TailwaterApi,
 } from './server/index.ts';
-import type { Consistency } from './snapshot/index.ts';
+import type { Consistency, Freshness } from './snapshot/index.ts';
 import type { StreamSettings } from './streams/index.ts';
 
 export { type ErrorCode, TailwaterError } from './base/index.ts';
@@ -121,6 +125,32 @@ export class TailwaterClient implements TailwaterApi {
     const timeoutMs = Math.max(this.#transport.timeoutMs, (request.deadlineMs ?? 0) + DEADLINE_MARGIN_MS);
     const sent = { method: 'POST', path: `${streamPath(name)}/query`, headers: JSON_HEADERS, body, repeatable: true, timeoutMs };
     return this.#seen(name, await this.#json<QueryAnswer>(sent), request.consistency);
+  }
+
+  /** Rows come as they are read. A body that breaks off throws TW_UNREACHABLE: what came before is right, and not all. */
+  async scan(name: string, options: ScanOptions = {}): Promise<ScanAnswer> {
+    const { format = 'arrow', columns, filter, shard, signal, consistency, ...rest } = options;
+    const query = queryString({
+      ...rest,
+      format,
+      columns: columns?.join(','),
+      filter: filter === undefined ? undefined : JSON.stringify(filter),
+      shard: shard === undefined ? undefined : `${shard.index}/${shard.count}`,
+      ...this.#consistency(name, consistency),
+    });
+    if (this.#closed.signal.aborted) throw new TailwaterError('TW_CLOSED', { detail: 'This client was closed.' });
+    const ends = signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]);
+    const { headers, body } = await this.#transport.response(`${streamPath(name)}/scan${query}`, {}, ends);
+    const token = headers.get('tailwater-token') ?? '';
+    const freshness: Freshness = JSON.parse(headers.get('tailwater-freshness') ?? 'null');
+    return this.#seen(name, { format, freshness, token, body: wholeBody(name, body!, token) }, consistency);
+  }
+
+  /** Streams are read as of now, or as `consistency` says. */
+  async sql(sql: string, options: SqlOptions = {}): Promise<SqlResult> {
+    const timeoutMs = Math.max(this.#transport.timeoutMs, (options.deadlineMs ?? 30_000) + DEADLINE_MARGIN_MS);
+    const body = jsonText({ ...options, sql });
+    return this.#json({ method: 'POST', path: '/v1/sql', headers: JSON_HEADERS, body, repeatable: true, timeoutMs });
   }
 
   async getRow(name: string, key: string | Uint8Array, options: { consistency?: Consistency } = {}): Promise<RowAnswer> {
@@ -269,6 +299,18 @@ export class TailwaterClient implements TailwaterApi {
   async #send(request: HttpRequest): Promise<string> {
     if (this.#closed.signal.aborted) throw new TailwaterError('TW_CLOSED', { detail: 'This client was closed.' });
     return this.#transport.send(request);
+  }
+}
+
+async function* wholeBody(name: string, body: ReadableStream<Uint8Array>, token: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw new TailwaterError('TW_UNREACHABLE', {
+      detail: `The scan of "${name}" broke off before its end; rows are missing. Ask again with asOf and, after the last row read, afterSeq.`,
+      data: { resume: { asOf: token } },
+      cause: error,
+    });
   }
 }
 

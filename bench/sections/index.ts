@@ -7,6 +7,18 @@ import { features } from './features.ts';
 import { hybrid } from './hybrid.ts';
 import { memory } from './memory.ts';
 import { peers } from './peers.ts';
+import { scan } from './scan.ts';
 import { visibility } from './visibility.ts';
 
-export const SECTIONS: readonly Section[] = [appends, bulk, visibility, hybrid, peers, compaction, cranfield, memory, features];
+export const SECTIONS: readonly Section[] = [
+  appends,
+  bulk,
+  visibility,
+  hybrid,
+  peers,
+  compaction,
+  cranfield,
+  memory,
+  features,
+  scan,
+];

@@ -194,6 +194,26 @@ export const ERROR_KINDS = {
     title: 'The pinned snapshot has expired',
     action: 'Start again from the resume position in `data`.',
   },
+  TW_SQL_INVALID: {
+    status: 400,
+    title: 'The SQL query is not valid',
+    action: 'Correct what the detail names; DESCRIBE <stream> shows the columns of a stream.',
+  },
+  TW_SQL_NOT_ALLOWED: {
+    status: 403,
+    title: 'The SQL does more than read streams',
+    action: 'Send one SELECT over streams; files, settings and other databases cannot be reached, and nothing can be written.',
+  },
+  TW_SQL_MEMORY: {
+    status: 413,
+    title: 'The query needs more memory than queries may use',
+    action: 'Name fewer columns, filter more, or aggregate earlier; or raise `sql.memoryBytes` of the engine.',
+  },
+  TW_SQL_TOO_LARGE: {
+    status: 413,
+    title: 'The answer of the query is larger than the limit',
+    action: 'Add LIMIT or aggregate; raise `limit` for more rows, or read a whole stream by GET /v1/streams/{s}/scan.',
+  },
   TW_DEADLINE: { status: 504, title: 'The deadline passed', action: 'Try again with a longer deadlineMs.' },
   TW_EMBEDDING_FAILED: {
     status: 502,

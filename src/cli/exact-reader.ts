@@ -2,6 +2,7 @@ import {
   encodeQueryAnswer,
   encodeReadAnswer,
   encodeRecord,
+  encodeSqlAnswer,
   parseReadFrom,
   type Tailwater,
   type TailwaterApi,
@@ -9,7 +10,7 @@ import {
 import { parseExact } from './exact-json.ts';
 
 /** The reads whose records a command prints. */
-export type RecordReader = Pick<TailwaterApi, 'read' | 'follow' | 'query'>;
+export type RecordReader = Pick<TailwaterApi, 'read' | 'follow' | 'query' | 'sql'>;
 
 /** Reads of an engine in this process with the digits of the original text, as the server would answer them. */
 export function exactReader({ engine }: Tailwater): RecordReader {
@@ -21,6 +22,9 @@ export function exactReader({ engine }: Tailwater): RecordReader {
     async *follow(name, { from, ...rest } = {}) {
       const live = engine.follow(name, { ...rest, ...(from === undefined ? {} : { from: parseReadFrom(from) }) });
       for await (const { record, token } of live) yield { token, record: exactly(encodeRecord(record)) };
+    },
+    async sql(sql, options) {
+      return exactly(encodeSqlAnswer(await engine.sql({ ...options, sql })));
     },
     async query(name, request) {
       return exactly(encodeQueryAnswer(await engine.query(name, request), engine.definition(name).kind));

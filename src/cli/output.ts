@@ -52,12 +52,12 @@ export function bytesText(bytes: number): string {
   return `${(bytes / 1024 ** power).toFixed(1)} ${units[power - 1]}`;
 }
 
-function terminalWidth({ stdout }: CliContext): number {
+export function terminalWidth({ stdout }: CliContext): number {
   return stdout.isTTY === true ? (stdout.columns ?? 80) : UNBOUNDED_WIDTH;
 }
 
 /** Control characters would let a record's text write on the terminal as it likes. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, ' ');
 }
 

@@ -13,6 +13,8 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   tail: async () => (await import('./commands/tail.ts')).addTailCommand,
   query: async () => (await import('./commands/query.ts')).addQueryCommand,
   features: async () => (await import('./commands/features.ts')).addFeaturesCommand,
+  sql: async () => (await import('./commands/sql.ts')).addSqlCommand,
+  scan: async () => (await import('./commands/scan.ts')).addScanCommand,
   compact: async () => (await import('./commands/compact.ts')).addCompactCommand,
   collect: async () => (await import('./commands/collect.ts')).addCollectCommand,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,

@@ -1,4 +1,5 @@
 import type { StreamDefinition } from '../streams/index.ts';
+import type { ColumnBatch } from './columns/column-batch.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from './table-types.ts';
 
 /**
@@ -82,6 +83,15 @@ export interface ScanOptions {
   batchRows?: number;
 }
 
+export interface ColumnScanOptions {
+  /** Names of columns of the `rows` dataset (docs/FORMATS.md), at least one, none twice. */
+  columns: readonly string[];
+  /** Lance SQL; null or absent: every row. Rows for which it is unknown are left out. */
+  where?: string | null;
+  /** Rows in rising `_seq`; may cost a sort where they do not lie that way. Default false: in any order. */
+  ordered?: boolean;
+}
+
 /** Whether candidates come with their whole rows (default), which is dear, or with what ranking needs only. */
 export type CandidateDetail = 'rows' | 'ranking';
 
@@ -101,6 +111,11 @@ export interface TableVersion {
   scan(options: ScanOptions): AsyncIterable<TableRow[]>;
   /** The same with what each row is searched by. */
   scanIndexable(options: ScanOptions): AsyncIterable<IndexableRow[]>;
+  /**
+   * Some columns of all rows (not changes), with the types that `arrowSchema` gives them, in batches of the implementation's choice: for
+   * reads of much of a table, which must not make an object per row. Each batch is read when it is asked for.
+   */
+  scanColumns(options: ColumnScanOptions): AsyncIterable<ColumnBatch>;
   countRows(where?: string | null): Promise<number>;
   /** Does what the first search would have to do once, so that it need not. */
   warm(): Promise<void>;

@@ -1,5 +1,5 @@
 import type { SearchAnswer, SearchHit } from '../retrieval/index.ts';
-import type { StreamPage } from '../snapshot/index.ts';
+import type { SqlAnswer, StreamPage } from '../snapshot/index.ts';
 import type { StreamKind, StreamRecord } from '../streams/index.ts';
 import type { AppendAnswer } from './api.ts';
 import { hitId, isoTime, textOf, toApiHeaders, toApiKey } from './api-mapping.ts';
@@ -43,6 +43,13 @@ export function encodeRowAnswer(row: EngineRow): string {
   return (
     `{"record":${encodeRecord(row.record)},"tier":"${row.tier}"` +
     `,"freshness":${JSON.stringify(row.freshness)},"token":"${row.token}"}`
+  );
+}
+
+export function encodeSqlAnswer({ columns, rows, freshness, token }: SqlAnswer): string {
+  return (
+    `{"columns":${JSON.stringify(columns)},"rows":[${rows.join(',')}]` +
+    `,"freshness":${JSON.stringify(freshness)},"token":"${token}"}`
   );
 }
 

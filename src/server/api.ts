@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue, Problem } from '../base/index.ts';
 import type { SourceProgress } from '../ingest/index.ts';
 import type { TableState } from '../lakehouse/index.ts';
 import type { QueryRequest } from '../retrieval/index.ts';
-import type { Consistency, Freshness } from '../snapshot/index.ts';
+import type { Consistency, Freshness, ScanRequest, SqlColumn, SqlRequest } from '../snapshot/index.ts';
 import type { StreamDefinition, StreamSettings } from '../streams/index.ts';
 import type { CollectionReport } from './collect/report.ts';
 import type { FeaturesApi } from './features-api.ts';
@@ -122,6 +122,34 @@ export interface TableInfo {
   token: string;
 }
 
+export type ScanFormat = 'arrow' | 'ndjson' | 'parquet';
+
+export interface ScanOptions extends ScanRequest {
+  /** Default arrow: an Arrow IPC stream, which `tableFromIPC` and pyarrow read. */
+  format?: ScanFormat;
+  signal?: AbortSignal;
+}
+
+export interface ScanAnswer {
+  format: ScanFormat;
+  freshness: Freshness;
+  /** With `consistency: {asOf: token}` the same rows come again, in the same order and batches. */
+  token: string;
+  /** The whole answer has been read when it ends; it throws when it breaks off. */
+  body: AsyncIterable<Uint8Array>;
+}
+
+export type SqlOptions = Omit<SqlRequest, 'sql'>;
+
+export interface SqlResult {
+  columns: SqlColumn[];
+  /** Cells in the order of the columns. Integers beyond 2^53 are rounded here unless the client has a `parse` of its own. */
+  rows: JsonValue[][];
+  /** Of each stream in the query, by its name. */
+  freshness: Record<string, Freshness>;
+  token: string;
+}
+
 export interface Health {
   status: 'ok' | 'degraded';
   /** What is wrong, one line each. */
@@ -153,6 +181,10 @@ export interface TailwaterApi {
   read(name: string, options?: ReadOptions): Promise<ReadAnswer>;
   follow(name: string, options?: FollowOptions): AsyncIterable<FollowEvent>;
   query(name: string, request: QueryRequest): Promise<QueryAnswer>;
+  /** All rows at one instant, in the order of the log, read as they are asked for. */
+  scan(name: string, options?: ScanOptions): Promise<ScanAnswer>;
+  /** One SELECT over streams, all at one instant. */
+  sql(sql: string, options?: SqlOptions): Promise<SqlResult>;
   getRow(name: string, key: string | Uint8Array, options?: { consistency?: Consistency }): Promise<RowAnswer>;
   deleteRow(name: string, key: string | Uint8Array): Promise<AppendAnswer>;
   /** Returns when the table has caught up with the head at the call. `full` also brings every index up to date. */

@@ -1,5 +1,15 @@
 import type { QueryRequest, SearchAnswer } from '../retrieval/index.ts';
-import type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from '../snapshot/index.ts';
+import type {
+  Consistency,
+  Freshness,
+  LiveRecord,
+  OpenScan,
+  ReadFrom,
+  ScanRequest,
+  SqlAnswer,
+  SqlRequest,
+  StreamPage,
+} from '../snapshot/index.ts';
 import type { StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
 import type { CollectOptions } from './collect/collector.ts';
@@ -47,6 +57,8 @@ export interface EngineLike {
   read(name: string, options: EngineReadOptions): Promise<StreamPage>;
   follow(name: string, options: EngineFollowOptions): AsyncIterable<LiveRecord>;
   query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer>;
+  scan(name: string, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan>;
+  sql(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer>;
   getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow>;
   deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer>;
   compact(name: string, options?: { full?: boolean }): Promise<TableInfo>;

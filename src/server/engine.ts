@@ -11,10 +11,16 @@ import {
   type LiveRecord,
   LiveStreams,
   lookupRow,
+  type OpenScan,
   PastCuts,
   type Pinned,
   Pinner,
   ResidentTables,
+  Scanner,
+  type ScanRequest,
+  type SqlAnswer,
+  type SqlRequest,
+  SqlRunner,
   type StreamPage,
   StreamReader,
   TailEmbeddings,
@@ -70,6 +76,8 @@ export class Engine implements EngineLike {
   readonly #searcher: Searcher;
   readonly #reader: StreamReader;
   readonly #follower: Follower;
+  readonly #scanner: Scanner;
+  readonly #sql: SqlRunner;
   readonly #compactions: Compactions;
   readonly #collections: Collections;
   readonly #bound: TailBound;
@@ -91,9 +99,18 @@ export class Engine implements EngineLike {
     });
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
+    const pins = new Pins(parts.folder.store, randomId(settings.random), settings.clock, settings.random);
+    this.#scanner = new Scanner({ streams, pinner, pins, clock: settings.clock });
+    this.#sql = new SqlRunner({
+      scanner: this.#scanner,
+      pinner,
+      definitions: () => catalog.list(),
+      clock: settings.clock,
+      settings: settings.sql,
+    });
     const runner = this.#runner();
     this.#compactions = new Compactions(streams, runner, settings);
-    this.#collections = this.#startCollections(runner);
+    this.#collections = this.#startCollections(runner, pins);
     this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
     this.#metrics = new Metrics(() => this.#stats());
   }
@@ -179,6 +196,14 @@ export class Engine implements EngineLike {
     return this.#searcher.search(this.definition(name), request, signal);
   }
 
+  scan(name: string, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan> {
+    return this.#scanner.scan(this.definition(name), request, signal);
+  }
+
+  sql(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer> {
+    return this.#sql.run(request, signal);
+  }
+
   async getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow> {
     const definition = this.definition(name);
     if (definition.kind !== 'upsert') {
@@ -259,6 +284,7 @@ export class Engine implements EngineLike {
     await embeddings.close();
     await this.#collections.close();
     await this.#compactions.close();
+    await this.#sql.close();
     await shard.close();
     this.#metrics.close();
     await closeDataFolder(folder);
@@ -295,10 +321,10 @@ export class Engine implements EngineLike {
     );
   }
 
-  #startCollections(runner: CompactionRunner): Collections {
+  #startCollections(runner: CompactionRunner, pins: Pins): Collections {
     const { settings, folder, shard, streams } = this.#parts;
     const { store, tables } = folder;
-    const { clock, random, logger, collection } = settings;
+    const { clock, logger, collection } = settings;
     const collector = new Collector({
       shards: [shard],
       catalog: new ObjectJournal(store, 'catalog'),
@@ -309,7 +335,7 @@ export class Engine implements EngineLike {
         drop: incarnation => tables.drop(incarnation),
         incarnations: () => tables.incarnations(),
       },
-      pins: new Pins(store, randomId(random), clock, random),
+      pins,
       clock,
       logger,
       settings: collection,
@@ -327,6 +353,7 @@ export class Engine implements EngineLike {
       { component: 'compaction', stats: this.#compactions.stats() },
       { component: 'embedding', stats: embedders.stats() },
       { component: 'resident', stats: residents.stats() },
+      { component: 'sql', stats: this.#sql.stats() },
       ...this.#collections.stats(),
     ];
     for (const { view, stats: own } of this.#parts.features.stats())

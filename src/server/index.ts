@@ -14,12 +14,17 @@ export type {
   ReadAnswer,
   ReadOptions,
   RowAnswer,
+  ScanAnswer,
+  ScanFormat,
+  ScanOptions,
   SourceProgress,
+  SqlOptions,
+  SqlResult,
   StreamInfo,
   TableInfo,
   TailwaterApi,
 } from './api.ts';
-export { encodeQueryAnswer, encodeReadAnswer, encodeRecord } from './api-encoding.ts';
+export { encodeQueryAnswer, encodeReadAnswer, encodeRecord, encodeSqlAnswer } from './api-encoding.ts';
 export { parseReadFrom } from './api-mapping.ts';
 export { previewCollection } from './collect/preview-folder.ts';
 export { pathsOf } from './data-folder.ts';

@@ -1,6 +1,6 @@
 import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '../base/index.ts';
 import { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger } from '../lakehouse/index.ts';
-import { RESIDENT_DEFAULTS } from '../snapshot/index.ts';
+import { RESIDENT_DEFAULTS, SQL_DEFAULTS, type SqlSettings } from '../snapshot/index.ts';
 import { COLLECTION_DEFAULTS, type CollectionSettings } from './collect/settings.ts';
 
 /** What the composition of a node can be told. Every default is here. */
@@ -29,6 +29,8 @@ export interface EngineOptions {
    * others: see CollectionSettings.
    */
   collection?: Partial<CollectionSchedule>;
+  /** What SQL queries may use: memory and threads of one, how many at once, bytes of an answer. See SqlSettings. */
+  sql?: Partial<SqlSettings>;
   logger?: Logger;
   clock?: Clock;
   random?: Random;
@@ -46,6 +48,7 @@ export interface EngineSettings {
   compactionHost: 'process' | 'inline';
   compactionThreads: number;
   collection: CollectionSchedule;
+  sql: SqlSettings;
   logger: Logger;
   clock: Clock;
   random: Random;
@@ -80,6 +83,7 @@ export function settingsOf(options: EngineOptions): EngineSettings {
     compactionHost: options.compactionHost ?? 'process',
     compactionThreads: options.compactionThreads ?? 1,
     collection: { ...COLLECTION_SCHEDULE, ...options.collection },
+    sql: { ...SQL_DEFAULTS, ...options.sql },
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,

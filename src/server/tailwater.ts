@@ -14,7 +14,11 @@ import type {
   ReadAnswer,
   ReadOptions,
   RowAnswer,
+  ScanAnswer,
+  ScanOptions,
   SourceProgress,
+  SqlOptions,
+  SqlResult,
   StreamInfo,
   TableInfo,
   TailwaterApi,
@@ -22,6 +26,7 @@ import type {
 import { keyBytes, parseReadFrom, toApiRecord, toQueryHit } from './api-mapping.ts';
 import { Engine } from './engine.ts';
 import type { FeaturesApi } from './features-api.ts';
+import { openScanBody } from './scan-body.ts';
 import type { EngineOptions } from './settings.ts';
 
 /** The embedded engine: the whole system on one data folder, in this process. The same methods as the HTTP client. */
@@ -91,6 +96,16 @@ export class Tailwater implements TailwaterApi {
     const { kind } = this.#engine.definition(name);
     const { hits, freshness, token } = await this.#engine.query(name, request);
     return { hits: hits.map(hit => toQueryHit(hit, kind)), freshness, token };
+  }
+
+  scan(name: string, options: ScanOptions = {}): Promise<ScanAnswer> {
+    const { format = 'arrow', signal, ...request } = options;
+    return openScanBody(this.#engine, name, format, request, signal);
+  }
+
+  async sql(sql: string, options: SqlOptions = {}): Promise<SqlResult> {
+    const answer = await this.#engine.sql({ ...options, sql });
+    return { ...answer, rows: answer.rows.map(row => JSON.parse(row)) };
   }
 
   async getRow(name: string, key: string | Uint8Array, options: { consistency?: Consistency } = {}): Promise<RowAnswer> {

@@ -7,7 +7,13 @@ export { freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from './pinne
 export { DEFAULT_DEADLINE_MS, Pinner } from './pinner.ts';
 export { RESIDENT_DEFAULTS, type ResidentSettings, ResidentTables } from './resident-tables.ts';
 export { lookupRow } from './row-lookup.ts';
+export { arrowStream, ndjsonLines } from './scan/encode-scan.ts';
+export type { ScanRequest } from './scan/scan-types.ts';
+export { type OpenScan, Scanner } from './scan/scanner.ts';
 export type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from './snapshot-types.ts';
+export { writeParquet } from './sql/parquet.ts';
+export { SqlRunner } from './sql/sql-runner.ts';
+export { SQL_DEFAULTS, type SqlAnswer, type SqlColumn, type SqlRequest, type SqlSettings } from './sql/sql-types.ts';
 export { readOffsets, StreamReader } from './stream-reader.ts';
 export type { TableView } from './table-view.ts';
 export { TailEmbeddings } from './tail-embeddings.ts';

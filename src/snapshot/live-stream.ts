@@ -1,4 +1,5 @@
-import { lacksTextIndex, type TableState } from '../lakehouse/index.ts';
+import type { Pin, Pins } from '../journal/index.ts';
+import { lacksTextIndex, pinTableState, type TableState } from '../lakehouse/index.ts';
 import { type Segment, type StreamDefinition, StreamTail } from '../streams/index.ts';
 import type { ResidentRows } from './resident-rows.ts';
 import type { ResidentOwner, ResidentTables } from './resident-tables.ts';
@@ -142,6 +143,11 @@ export class LiveStream implements ResidentOwner {
   /** Whether the version of this view will stay for at least the collector's grace time. */
   async keeps(view: TableView): Promise<boolean> {
     return (await this.#access.states.floor()) <= view.state.n;
+  }
+
+  /** Keeps a state for as long as the pin lasts (J9). Throws TW_HISTORY_EXPIRED when it is gone. */
+  pin(pins: Pins, state: TableState, ttlMs: number): Promise<Pin> {
+    return pinTableState(pins, this.#access.states, state, ttlMs);
   }
 
   #swap(view: TableView, resident: ResidentRows | null): void {

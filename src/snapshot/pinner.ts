@@ -9,6 +9,8 @@ import type { Consistency } from './snapshot-types.ts';
 
 type PinnedCut = Pick<Pinned, 'table' | 'resident' | 'shadowed' | 'tail'>;
 
+type AsOfDemand = Extract<Demand, { kind: 'as-of-position' | 'as-of-time' }>;
+
 const POLL_MS = 5;
 export const DEFAULT_DEADLINE_MS = 10_000;
 
@@ -36,43 +38,71 @@ export class Pinner {
    */
   async pin(definition: StreamDefinition, consistency: Consistency | undefined, deadlineAtMs: number): Promise<Pinned> {
     const demand = parseConsistency(consistency, this.#options.fallback);
+    return this.#unlessDeleted([definition], async () => {
+      if (isAsOf(demand)) return this.#pinAt(definition, await this.#segmentFor(demand, deadlineAtMs));
+      await this.#meet(demand, deadlineAtMs);
+      return this.#pinNow(definition);
+    });
+  }
+
+  /** Several streams at one instant, in the order given. Throws as `pin` does. */
+  async pinAll(
+    definitions: readonly StreamDefinition[],
+    consistency: Consistency | undefined,
+    deadlineAtMs: number,
+  ): Promise<{ shard: number; throughSegment: number; pinned: Pinned[] }> {
+    const { streams } = this.#options;
+    const demand = parseConsistency(consistency, this.#options.fallback);
+    const at = { shard: streams.shardNumber };
+    return this.#unlessDeleted(definitions, async () => {
+      if (isAsOf(demand)) {
+        const segment = await this.#segmentFor(demand, deadlineAtMs);
+        const pinned = await Promise.all(definitions.map(definition => this.#pinAt(definition, segment)));
+        return { ...at, throughSegment: segment, pinned };
+      }
+      await this.#meet(demand, deadlineAtMs);
+      for (;;) {
+        const throughSegment = streams.shard.seq;
+        const pinned = definitions.map(definition => this.#pinNow(definition));
+        const ahead = Math.max(throughSegment, ...pinned.map(each => each.throughSegment));
+        if (ahead === throughSegment) return { ...at, throughSegment, pinned };
+        await this.#reach(ahead, deadlineAtMs);
+      }
+    });
+  }
+
+  /** Of a stream that others deleted while this node stood still, some parts are gone before others: nothing is damaged. */
+  async #unlessDeleted<T>(definitions: readonly StreamDefinition[], pin: () => Promise<T>): Promise<T> {
     try {
-      return await this.#pin(definition, demand, deadlineAtMs);
+      return await pin();
     } catch (error) {
-      if (isTailwaterError(error, 'TW_DATA_DAMAGED', 'TW_HISTORY_EXPIRED')) await this.#requireNow(definition);
+      if (isTailwaterError(error, 'TW_DATA_DAMAGED', 'TW_HISTORY_EXPIRED') && (await this.#isRefreshed())) {
+        for (const definition of definitions) this.#options.streams.require(definition);
+      }
       throw error;
     }
   }
 
-  /** Of a stream that others deleted while this node stood still, some parts are gone before others: nothing is damaged. */
-  async #requireNow(definition: StreamDefinition): Promise<void> {
-    const refreshed = await this.#refresh().then(
+  #isRefreshed(): Promise<boolean> {
+    return this.#refresh().then(
       () => true,
       () => false,
     );
-    if (refreshed) this.#options.streams.require(definition);
   }
 
-  async #pin(definition: StreamDefinition, demand: Demand, deadlineAtMs: number): Promise<Pinned> {
-    switch (demand.kind) {
-      case 'strong':
-        await this.#refresh();
-        return this.#pinNow(definition);
-      case 'max-staleness':
-        if (!this.#refreshedWithin(demand.maxStalenessMs)) await this.#refresh();
-        return this.#pinNow(definition);
-      case 'at-least':
-        await this.#reach(this.#segmentOf(demand.position), deadlineAtMs);
-        return this.#pinNow(definition);
-      case 'as-of-position': {
-        const segment = this.#segmentOf(demand.position);
-        await this.#reach(segment, deadlineAtMs);
-        return this.#pinAt(definition, segment);
-      }
-      case 'as-of-time':
-        await this.#refresh();
-        return this.#pinAt(definition, await this.#segmentAt(demand.timeMs));
+  async #segmentFor(demand: AsOfDemand, deadlineAtMs: number): Promise<number> {
+    if (demand.kind === 'as-of-time') {
+      await this.#refresh();
+      return this.#segmentAt(demand.timeMs);
     }
+    const segment = this.#segmentOf(demand.position);
+    await this.#reach(segment, deadlineAtMs);
+    return segment;
+  }
+
+  async #meet(demand: Exclude<Demand, AsOfDemand>, deadlineAtMs: number): Promise<void> {
+    if (demand.kind === 'at-least') await this.#reach(this.#segmentOf(demand.position), deadlineAtMs);
+    else if (demand.kind === 'strong' || !this.#refreshedWithin(demand.maxStalenessMs)) await this.#refresh();
   }
 
   /** A clock that was set back does not tell how long ago it was. */
@@ -187,6 +217,10 @@ function timeExpired(timeMs: number): TailwaterError {
   return new TailwaterError('TW_HISTORY_EXPIRED', {
     detail: `The log of ${new Date(timeMs).toISOString()} is no longer kept; a token of that time may still be answered.`,
   });
+}
+
+function isAsOf(demand: Demand): demand is AsOfDemand {
+  return demand.kind === 'as-of-position' || demand.kind === 'as-of-time';
 }
 
 /** Null when the table holds something newer. */

@@ -70,6 +70,14 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
     },
     follow: (_name, options) => followRecords(records, waiting, options),
     query: async () => ({ hits: [], freshness: FRESH, token: tokenAt(records.length - 1) }),
+    sql: async () => ({ columns: [], rows: [], freshness: {}, token: tokenAt(-1) }),
+    scan: async () => ({
+      fields: [],
+      jsonColumns: new Set(),
+      freshness: FRESH,
+      token: tokenAt(records.length - 1),
+      batches: (async function* () {})(),
+    }),
     getRow: async () => {
       throw new TailwaterError('TW_NOT_UPSERT');
     },

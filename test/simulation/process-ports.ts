@@ -81,6 +81,7 @@ export function tablesOf(tables: TableStore, life: Life, wait: () => Promise<voi
     byOffsets: (partition, first, last, limit) => call(() => version.byOffsets(partition, first, last, limit)),
     scan: options => version.scan(options),
     scanIndexable: options => version.scanIndexable(options),
+    scanColumns: options => version.scanColumns(options),
     warm: () => call(() => version.warm()),
     countRows: where => call(() => version.countRows(where)),
   });

@@ -16,6 +16,32 @@ export function filterToSql(filter: Filter, schema: TableSchema): string | null 
   return superset(filter, new Columns(schema), false);
 }
 
+/**
+ * Whether the SQL says exactly what the filter says of every row without `_extra`: then only rows that have one need a second look.
+ */
+export function isExactWithoutExtra(filter: Filter, schema: TableSchema): boolean {
+  return isExact(filter, new Columns(schema));
+}
+
+function isExact(filter: Filter, columns: Columns): boolean {
+  switch (filter.kind) {
+    case 'not':
+      return isExact(filter.filter, columns);
+    case 'and':
+    case 'or':
+      return filter.filters.every(inner => isExact(inner, columns));
+    default:
+      return isExactLeaf(filter, columns);
+  }
+}
+
+function isExactLeaf(leaf: Leaf, columns: Columns): boolean {
+  const column = columns.find(leaf.path);
+  if (column === 'extra') return true;
+  if (column === 'unknown' || column.literal || leaf.kind === 'exists' || mentionsNull(leaf)) return false;
+  return conditionOf(leaf, quotedName(column.name), column.type) !== undefined;
+}
+
 function superset(filter: Filter, columns: Columns, negated: boolean): string | null {
   switch (filter.kind) {
     case 'not':

@@ -2,13 +2,15 @@ import { MatchQuery, type Table } from '@lancedb/lancedb';
 import { TailwaterError } from '../../base/index.ts';
 import type { ArrowBatch, ArrowTable } from '../columns/arrow.ts';
 import { recordColumns } from '../columns/arrow-schema.ts';
+import type { ColumnBatch } from '../columns/column-batch.ts';
 import { BytesReader, columnData, Int64Reader, NumberReader, VectorReader } from '../columns/column-readers.ts';
 import { decodeRows, RowDecoder } from '../columns/decode-rows.ts';
 import { type DecodePlan, decodePlan } from '../columns/value-decoder.ts';
 import { readOffsets } from '../datasets/offsets.ts';
-import type { CandidateDetail, ScanOptions, TableVersion } from '../table-store.ts';
+import type { CandidateDetail, ColumnScanOptions, ScanOptions, TableVersion } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { rowsByKeys } from './lance-dataset.ts';
+import { isInSeqOrder, scanInSeqOrder } from './ordered-scan.ts';
 import { offsetsPredicate } from './predicates.ts';
 
 const SCAN_BATCH_ROWS = 8_192;
@@ -27,6 +29,7 @@ export class LanceVersion implements TableVersion {
   readonly #rows: Table;
   readonly #openChanges: (() => Promise<Table>) | null;
   #changes: Promise<Table> | null = null;
+  #inSeqOrder: Promise<boolean> | null = null;
 
   constructor(schema: TableSchema, rows: Table, openChanges: (() => Promise<Table>) | null) {
     this.#schema = schema;
@@ -134,6 +137,29 @@ export class LanceVersion implements TableVersion {
       const vectors = dimensions === null ? null : new VectorReader(columnData(batch, '_embedding'), dimensions);
       return at => ({ row: decoder.row(at), text: texts?.text(at) ?? null, vector: vectors?.vector(at) ?? null });
     });
+  }
+
+  async *scanColumns({ columns, where = null, ordered = false }: ColumnScanOptions): AsyncGenerator<ColumnBatch> {
+    if (ordered && !(await this.#liesInSeqOrder())) {
+      yield* scanInSeqOrder(this.#rows, this.#schema, columns, where);
+      return;
+    }
+    const query = this.#rows.query().select([...columns]);
+    if (where !== null) query.where(where);
+    for await (const batch of query) {
+      yield { rows: batch.numRows, columns: columns.map(name => columnData(batch, name)) };
+    }
+  }
+
+  /** A version never changes, so it is looked at once. */
+  #liesInSeqOrder(): Promise<boolean> {
+    if (this.#inSeqOrder === null) {
+      this.#inSeqOrder = isInSeqOrder(this.#rows);
+      this.#inSeqOrder.catch(() => {
+        this.#inSeqOrder = null;
+      });
+    }
+    return this.#inSeqOrder;
   }
 
   async *#scan<T>(

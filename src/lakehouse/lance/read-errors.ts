@@ -1,7 +1,8 @@
 import { isTailwaterError, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { DatasetKind } from '../columns/arrow-schema.ts';
-import type { CandidateDetail, ScanOptions, TableVersion, TableVersions } from '../table-store.ts';
+import type { ColumnBatch } from '../columns/column-batch.ts';
+import type { CandidateDetail, ColumnScanOptions, ScanOptions, TableVersion, TableVersions } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow } from '../table-types.ts';
 
 /** Failures of the machine, not of the bytes. */
@@ -89,6 +90,10 @@ export class NamedReads implements TableVersion {
 
   scanIndexable(options: ScanOptions): AsyncIterable<IndexableRow[]> {
     return this.#iterate(this.#version.scanIndexable(options));
+  }
+
+  scanColumns(options: ColumnScanOptions): AsyncIterable<ColumnBatch> {
+    return this.#iterate(this.#version.scanColumns(options));
   }
 
   async *#iterate<T>(scan: AsyncIterable<T>): AsyncGenerator<T> {

@@ -1,7 +1,8 @@
 import { analyze, BM25_DEFAULTS, Bm25 } from '../../streams/index.ts';
+import { type ColumnBatch, columnsOfRows } from '../columns/column-batch.ts';
 import { cosineDistance } from '../datasets/distance.ts';
 import { readOffsets } from '../datasets/offsets.ts';
-import type { CandidateDetail, ScanOptions, TableVersion } from '../table-store.ts';
+import type { CandidateDetail, ColumnScanOptions, ScanOptions, TableVersion } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { type Content, rowsOfKeys, type StoredRow } from './memory-dataset.ts';
 import { rowsWhere } from './row-values.ts';
@@ -75,6 +76,24 @@ export class MemoryVersion implements TableVersion {
     const rows = rowsWhere(this.#schema, this.#rows.rows, options.where);
     const size = options.batchRows ?? SCAN_BATCH_ROWS;
     for (let start = 0; start < rows.length; start += size) yield rows.slice(start, start + size);
+  }
+
+  async *scanColumns({ columns, where = null, ordered = false }: ColumnScanOptions): AsyncGenerator<ColumnBatch> {
+    const found = rowsWhere(this.#schema, this.#rows.rows, where);
+    const rows = ordered ? found.sort((a, b) => a.row.seq - b.row.seq) : found;
+    for (let start = 0; start < rows.length; start += SCAN_BATCH_ROWS) {
+      const part = rows.slice(start, start + SCAN_BATCH_ROWS);
+      const dimensions = this.#schema.dimensions ?? 0;
+      const vectors = new Float32Array(part.length * dimensions);
+      for (const [index, { vector }] of part.entries()) if (vector !== null) vectors.set(vector, index * dimensions);
+      const written = {
+        rows: part.map(({ row }) => row),
+        texts: part.map(({ text }) => text),
+        vectors,
+        hasVector: Uint8Array.from(part, ({ vector }) => (vector === null ? 0 : 1)),
+      };
+      yield columnsOfRows(this.#schema, written, 0, part.length, columns);
+    }
   }
 
   async countRows(where?: string | null): Promise<number> {

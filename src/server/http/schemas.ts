@@ -81,6 +81,23 @@ export const AppendQuery = Type.Object(
   strict,
 );
 
+export const ScanQuery = Type.Object(
+  {
+    format: Type.Optional(oneOf(['arrow', 'ndjson', 'parquet'], { description: 'Default arrow: an Arrow IPC stream.' })),
+    columns: Type.Optional(
+      Type.String({ description: 'Names with commas between them. Default: place, key, times, every user column, _extra.' }),
+    ),
+    filter: Type.Optional(Type.String({ description: 'A filter of queries, as JSON.' })),
+    tail: Type.Optional(Type.Boolean({ description: 'false: only what has been compacted into the table.' })),
+    shard: Type.Optional(Type.String({ description: 'i/n: the i-th (from 0) of n disjoint parts, the same for ever.' })),
+    afterSeq: Type.Optional(
+      Type.Integer({ minimum: -1, description: 'Only rows with a higher _seq: resumes a scan with the same asOf.' }),
+    ),
+    ...consistencyQuery,
+  },
+  strict,
+);
+
 export const RowQuery = Type.Object(
   {
     keyEncoding: Type.Optional(
@@ -115,6 +132,18 @@ export const QueryBody = Type.Object(
         { text: Type.Optional(Type.Number({ minimum: 0 })), vector: Type.Optional(Type.Number({ minimum: 0 })) },
         strict,
       ),
+    ),
+    deadlineMs: Type.Optional(Type.Number({ minimum: 1, maximum: 600_000 })),
+  },
+  strict,
+);
+
+export const SqlBody = Type.Object(
+  {
+    sql: Type.String({ maxLength: 100_000 }),
+    consistency: Type.Optional(ConsistencySchema),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Rows of the answer at most; default 10,000.' }),
     ),
     deadlineMs: Type.Optional(Type.Number({ minimum: 1, maximum: 600_000 })),
   },
@@ -198,6 +227,12 @@ export const QueryAnswerSchema = Type.Object({
     }),
   ),
   freshness: Freshness,
+  token,
+});
+export const SqlAnswerSchema = Type.Object({
+  columns: Type.Array(Type.Object({ name: Type.String(), type: Type.String({ description: 'A type of DuckDB.' }) })),
+  rows: Type.Array(Type.Array(AnyValue), { description: 'Cells in the order of the columns.' }),
+  freshness: Type.Record(Type.String(), Freshness, { description: 'Of each stream in the query.' }),
   token,
 });
 export const StreamInfoSchema = Type.Object({

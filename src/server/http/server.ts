@@ -9,6 +9,7 @@ import { addFeatureRoutes } from './routes/features.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import { addQueryRoute, addRowRoutes } from './routes/query.ts';
 import { addRecordRoutes } from './routes/records.ts';
+import { addScanRoute, addSqlRoute } from './routes/scan.ts';
 import { addStreamRoutes, addTableRoutes } from './routes/streams.ts';
 
 export interface HttpServerOptions extends Partial<HttpSettings> {
@@ -63,6 +64,8 @@ function addRoutes(app: App, context: HttpContext): void {
   addRecordRoutes(app, context);
   addQueryRoute(app, context);
   addRowRoutes(app, context);
+  addScanRoute(app, context);
+  addSqlRoute(app, context);
   addTableRoutes(app, context);
   addFeatureRoutes(app, context);
   addOperationRoutes(app, context);

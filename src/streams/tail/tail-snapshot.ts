@@ -123,6 +123,21 @@ export class TailSnapshot {
     return found;
   }
 
+  /** Ordinals of rows that win, oldest first. */
+  *winners(): Iterable<number> {
+    for (const chunk of this.#parts.chunks) {
+      const endRow = endRowOf(this.#parts, chunk);
+      for (let row = firstRowOf(this.#parts, chunk); row < endRow; row++) {
+        if (chunk.wins(row, this.#parts.end)) yield chunk.base + row;
+      }
+    }
+  }
+
+  /** All records of segments above this one, oldest first: superseded ones and deletions too. */
+  *records(afterSegment = this.afterSegment): Iterable<StreamRecord> {
+    for (const { piece, row } of this.#rowsAbove(afterSegment)) yield recordOf(piece, row);
+  }
+
   /** The newest record of the key in the cut of an upsert stream. */
   lookup(key: Uint8Array): { ordinal: number; deleted: boolean } | null {
     const { generations, chunks, start, end } = this.#parts;

@@ -1,0 +1,49 @@
+import { type Clock, Pace } from '../../base/index.ts';
+import { columnsOfRows, Int64Reader, type TableRow } from '../../lakehouse/index.ts';
+import { matches } from '../../streams/index.ts';
+import type { Pinned } from '../pinned.ts';
+import { plainExtra } from './plain-extra.ts';
+import { type ScanRows, shardOf } from './scan-rows.ts';
+import { parsed } from './scan-schema.ts';
+import type { ScanPlan } from './scan-types.ts';
+
+const CHUNK_ROWS = 1_024;
+const CHUNK_BYTES = 1024 * 1024;
+const SLICE_MS = 5;
+
+/** The rows of the tail that the plan wants, in rising `_seq`, as the columns a table would hold them in. */
+export async function* tailRows(pinned: Pinned, plan: ScanPlan, clock: Clock): AsyncGenerator<ScanRows> {
+  const { tail } = pinned;
+  const pace = new Pace(clock, SLICE_MS);
+  let rows: TableRow[] = [];
+  let bytes = 0;
+  for (const ordinal of tail.winners()) {
+    const row = tail.record(ordinal);
+    if (isWanted(row, plan)) {
+      rows.push(row);
+      bytes += row.value!.length;
+    }
+    if (rows.length === CHUNK_ROWS || bytes >= CHUNK_BYTES) {
+      yield encoded(rows, pinned, plan);
+      rows = [];
+      bytes = 0;
+    }
+    if (pace.due) await pace.rest();
+  }
+  if (rows.length > 0) yield encoded(rows, pinned, plan);
+}
+
+function isWanted(row: TableRow, { afterSeq, shard, filter }: ScanPlan): boolean {
+  if (row.seq <= afterSeq) return false;
+  if (shard !== null && shardOf(row.partition, row.offset, shard.count) !== shard.index) return false;
+  return filter === null || matches(filter, parsed(row.value!));
+}
+
+function encoded(rows: TableRow[], pinned: Pinned, plan: ScanPlan): ScanRows {
+  const names = [...plan.columns, ...(plan.columns.includes('_seq') ? [] : ['_seq'])];
+  const { columns } = columnsOfRows(plan.schema, { rows }, 0, rows.length, names);
+  const seqs = new Int64Reader(columns[names.indexOf('_seq')]);
+  const extra = plan.columns.indexOf('_extra');
+  if (extra >= 0 && pinned.definition.schema === null) columns[extra] = plainExtra(columns[extra], rows.length);
+  return { columns, selection: null, count: rows.length, seqAt: position => seqs.number(position) };
+}
