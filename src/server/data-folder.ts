@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fromUtf8, isJsonObject, type Random, TailwaterError, utf8 } from '../base/index.ts';
 import { FileJournal, FolderLock, type Journal } from '../journal/index.ts';
-import { LanceTableStore } from '../lakehouse/index.ts';
+import { FormatTableStore } from '../lakehouse/index.ts';
 import { FileObjectStore, nodeFileSystem } from '../storage/index.ts';
 
 /** The version of the layout of a data folder and of every format in it without a version of its own. */
@@ -18,6 +18,7 @@ export function pathsOf(dataDir: string) {
     log: join(dataDir, 'log', String(SHARD)),
     objects: join(dataDir, 'objects'),
     lance: join(dataDir, 'lance'),
+    iceberg: join(dataDir, 'iceberg'),
   };
 }
 
@@ -26,7 +27,7 @@ export interface DataFolder {
   lock: FolderLock | null;
   store: FileObjectStore;
   journal: Journal;
-  tables: LanceTableStore;
+  tables: FormatTableStore;
 }
 
 /** As the one owner. Throws TW_FOLDER_IN_USE, TW_FORMAT_TOO_NEW. */
@@ -38,7 +39,7 @@ export async function openDataFolder(dataDir: string, random: Random, onTorn: (f
     await checkFormat(dataDir, paths.format);
     const store = new FileObjectStore(nodeFileSystem, paths.objects, random);
     const journal = await FileJournal.open(nodeFileSystem, paths.log, { random, onTorn });
-    return { lock, store, journal, tables: await LanceTableStore.open(paths.lance) };
+    return { lock, store, journal, tables: await FormatTableStore.open(paths) };
   } catch (error) {
     lock.release();
     throw error;
@@ -52,7 +53,7 @@ export async function joinDataFolder(dataDir: string, random: Random): Promise<D
     lock: null,
     store: new FileObjectStore(nodeFileSystem, paths.objects, random),
     journal: await FileJournal.openReadOnly(nodeFileSystem, paths.log),
-    tables: await LanceTableStore.open(paths.lance),
+    tables: await FormatTableStore.open(paths),
   };
 }
 

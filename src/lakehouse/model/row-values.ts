@@ -3,7 +3,7 @@ import { encodeRows, keyText } from '../columns/encode-rows.ts';
 import type { TableSchema } from '../table-types.ts';
 import type { StoredRow } from './memory-dataset.ts';
 import { type ColumnValue, evaluate } from './sql-evaluate.ts';
-import { parseCondition } from './sql-syntax.ts';
+import { parseCondition } from '../columns/sql-syntax.ts';
 
 /** The rows for which a condition is true. */
 export function rowsWhere(schema: TableSchema, rows: readonly StoredRow[], where: string | null | undefined): StoredRow[] {
