@@ -1,5 +1,5 @@
 import avro from 'avsc';
-import { TailwaterError } from '../../base/index.ts';
+import { isTailwaterError, TailwaterError } from '../../base/index.ts';
 
 /**
  * Avro object container files. Written here and not by avsc's encoder, which leaves out of the header what Iceberg reads by: the field
@@ -39,16 +39,16 @@ export function decodeContainer<T>(bytes: Uint8Array): { records: T[]; metadata:
   try {
     return decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (cause) {
-    throw new TailwaterError('TW_DATA_DAMAGED', { detail: `It is not an Avro file: ${String(cause)}`, cause });
+    throw isTailwaterError(cause) ? cause : damaged(String(cause));
   }
 }
 
 function decode<T>(bytes: Buffer): { records: T[]; metadata: Record<string, Buffer> } {
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error('the magic is missing');
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged('the magic is missing');
   const header = METADATA.decode(bytes, MAGIC.length);
   const metadata: Record<string, Buffer> = header.value;
   const type = typeOf(JSON.parse(String(metadata['avro.schema'])));
-  if (String(metadata['avro.codec'] ?? 'null') !== 'null') throw new Error('its codec is not known');
+  if (String(metadata['avro.codec'] ?? 'null') !== 'null') throw damaged('its codec is not known');
   const records: T[] = [];
   let at = header.offset + SYNC_BYTES;
   while (at < bytes.length) {
@@ -57,14 +57,18 @@ function decode<T>(bytes: Buffer): { records: T[]; metadata: Record<string, Buff
     let position = length.offset;
     for (let record = 0; record < count.value; record++) {
       const decoded = type.decode(bytes, position);
-      if (decoded.offset < 0) throw new Error('a record is cut off');
+      if (decoded.offset < 0) throw damaged('a record is cut off');
       records.push(decoded.value);
       position = decoded.offset;
     }
-    if (position !== length.offset + length.value) throw new Error('a block has another length than it says');
+    if (position !== length.offset + length.value) throw damaged('a block has another length than it says');
     at = position + SYNC_BYTES;
   }
   return { records, metadata };
+}
+
+function damaged(problem: string): TailwaterError {
+  return new TailwaterError('TW_DATA_DAMAGED', { detail: `It is not a sound Avro file: ${problem}.` });
 }
 
 function typeOf(schema: AvroSchema): avro.Type {

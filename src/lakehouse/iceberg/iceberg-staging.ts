@@ -115,7 +115,7 @@ export class IcebergStaging implements TableStaging {
     };
   }
 
-  /** Read again from the files of the version, as any reader would. */
+  /** Read again from the files of the version, like everybody else’s. */
   async #facts(table: IcebergTable, watermark: readonly number[], hashed: 'all' | 'new'): Promise<PositionFacts> {
     const view = await viewOf(this.#context, table);
     const reads = new TableReads(this.#context.duck, view);

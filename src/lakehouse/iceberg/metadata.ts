@@ -100,18 +100,18 @@ export function currentSnapshot(metadata: TableMetadata): IcebergSnapshot | null
   return metadata.snapshots.find(snapshot => snapshot['snapshot-id'] === metadata['current-snapshot-id']) ?? null;
 }
 
-/** JSON with a checksum of itself among the properties: that of the text in which it is zeros. */
-export function encodeMetadata(metadata: TableMetadata): Uint8Array {
+/** JSON with a checksum among the properties: that of the file's name and the text in which it is zeros. */
+export function encodeMetadata(metadata: TableMetadata, name: string): Uint8Array {
   const properties = { ...metadata.properties, [CHECKSUM]: NO_CHECKSUM };
   const text = JSON.stringify({ ...metadata, properties }, null, 1);
-  return utf8(text.replace(marked(NO_CHECKSUM), marked(checksumOf(text))));
+  return utf8(text.replace(marked(NO_CHECKSUM), marked(checksumOf(name, text))));
 }
 
 /** Throws TW_DATA_DAMAGED, TW_FORMAT_TOO_NEW. */
-export function decodeMetadata(bytes: Uint8Array): TableMetadata {
+export function decodeMetadata(bytes: Uint8Array, name: string): TableMetadata {
   const text = fromUtf8(bytes);
   const found = new RegExp(`"${CHECKSUM}": "([0-9a-f]{8})"`).exec(text)?.[1];
-  if (found === undefined || checksumOf(text.replace(marked(found), marked(NO_CHECKSUM))) !== found) {
+  if (found === undefined || checksumOf(name, text.replace(marked(found), marked(NO_CHECKSUM))) !== found) {
     throw new TailwaterError('TW_DATA_DAMAGED', { detail: 'Its checksum does not match its content.' });
   }
   const metadata: TableMetadata = JSON.parse(text);
@@ -125,6 +125,6 @@ function marked(checksum: string): string {
   return `"${CHECKSUM}": "${checksum}"`;
 }
 
-function checksumOf(text: string): string {
-  return crc32c(utf8(text)).toString(16).padStart(8, '0');
+function checksumOf(name: string, text: string): string {
+  return crc32c(utf8(`${name}\n${text}`)).toString(16).padStart(8, '0');
 }

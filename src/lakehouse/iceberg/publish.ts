@@ -26,9 +26,11 @@ export async function publish(
   const before = tableMetadata(context, draft, base, outcome);
   const metadata = await new Publication(context, draft, base, before).snapshot(outcome, watermark, new Set(names));
   let version = Math.max(base?.version ?? 0, ...names.map(name => versionOfName(name) ?? 0)) + 1;
-  const bytes = encodeMetadata(metadata);
-  while (!(await context.files.create(`${draft.folder}/metadata/${metadataName(version)}`, bytes))) version++;
-  return version;
+  for (;;) {
+    const name = `${draft.folder}/metadata/${metadataName(version)}`;
+    if (await context.files.create(name, encodeMetadata(metadata, name))) return version;
+    version++;
+  }
 }
 
 function tableMetadata(context: IcebergContext, draft: TableDraft, base: IcebergTable | null, outcome: DraftOutcome): TableMetadata {

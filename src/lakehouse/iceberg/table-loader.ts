@@ -60,7 +60,7 @@ export class TableLoader {
     if (bytes === null) {
       throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: `Version ${version} of ${folder} is no longer kept.` });
     }
-    return named(name, () => decodeMetadata(bytes));
+    return named(name, () => decodeMetadata(bytes, name));
   }
 
   #manifest(folder: string, { name, specId }: ManifestFile, metadata: TableMetadata): Promise<TableFile[]> {
