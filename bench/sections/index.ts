@@ -5,6 +5,7 @@ import { compaction } from './compaction.ts';
 import { cranfield } from './cranfield.ts';
 import { features } from './features.ts';
 import { hybrid } from './hybrid.ts';
+import { iceberg } from './iceberg.ts';
 import { memory } from './memory.ts';
 import { peers } from './peers.ts';
 import { scan } from './scan.ts';
@@ -17,6 +18,7 @@ export const SECTIONS: readonly Section[] = [
   hybrid,
   peers,
   compaction,
+  iceberg,
   cranfield,
   memory,
   features,

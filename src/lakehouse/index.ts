@@ -19,6 +19,8 @@ export { type CompactionProgress, type CompactOptions, compactStream } from './c
 export { type MaintainOptions, maintainTable } from './compact/maintain.ts';
 export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest } from './compact/settings.ts';
 export { lacksTextIndex } from './compact/upkeep.ts';
+export { FormatTableStore, type TableFolders } from './format-store.ts';
+export { IcebergTableStore } from './iceberg/iceberg-store.ts';
 export { LanceTableStore } from './lance/lance-store.ts';
 export { MemoryTableStore } from './model/memory-store.ts';
 export { CompactionQueue, type CompactionQueueOptions } from './queue/compaction-queue.ts';

@@ -4,7 +4,8 @@ import type { IndexableRow, TableCandidate, TableRow, TableSchema } from './tabl
 
 /**
  * The table port (C8): one store keeps the datasets of all streams. A *version pair* names an immutable content.
- * Nothing here commits anything: the table-state journal does (C1). Implementations: LanceDB, an in-memory model with LanceDB's traps.
+ * Nothing here commits anything: the table-state journal does (C1). Implementations: LanceDB, Iceberg, an in-memory model with
+ * LanceDB's traps.
  */
 export interface TableVersions {
   rows: number;
@@ -59,7 +60,13 @@ export interface TableStaging {
    * The compactor compares this to its plan before it commits. With `hashed: 'new'` the hashes may leave out what is at or below the
    * watermark, so that the cost does not grow with the table; the counts are always of everything. Default 'all'.
    */
-  verify(oldWatermark: readonly number[], options?: { hashed: 'all' | 'new' }): Promise<StagedFacts>;
+  verify(oldWatermark: readonly number[], options?: VerifyOptions): Promise<StagedFacts>;
+}
+
+export interface VerifyOptions {
+  hashed: 'all' | 'new';
+  /** That of the state which is to name the staged versions: formats that can, note it with them. */
+  watermark?: readonly number[];
 }
 
 export interface StagedFacts {

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../base/index.ts';
-import type { RecordHeader } from '../streams/index.ts';
+import type { RecordHeader, TableFormat } from '../streams/index.ts';
 
 /** A user column. `path` is the dotted path in the value; `name` is unique ignoring case and never starts with an underscore unprefixed. */
 export interface TableColumn {
@@ -67,10 +67,11 @@ export interface TableState {
   kind: TableStateKind;
   /** Identifies the attempt, so that an unknown outcome is settled by reading the entry back (C4). */
   attemptId: string;
-  format: 'lance';
+  format: TableFormat;
   incarnation: string;
-  /** Store-relative folder of the datasets, `tables/{incarnation}`. */
+  /** Names the datasets: `tables/{incarnation}` of Lance, `iceberg/{incarnation}` of Iceberg. */
   location: string;
+  /** Of Iceberg tables, the number of the metadata file. */
   rowsVersion: number;
   /** Null for append streams. */
   changesVersion: number | null;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fromUtf8, isJsonObject, type Random, TailwaterError, utf8 } from '../base/index.ts';
 import { FileJournal, FolderLock, type Journal } from '../journal/index.ts';
-import { LanceTableStore, type TableStore } from '../lakehouse/index.ts';
+import { FormatTableStore, type TableStore } from '../lakehouse/index.ts';
 import { FileObjectStore, nodeFileSystem, type ObjectStore, storageError } from '../storage/index.ts';
 
 /** The version of the layout of a data folder and of every format in it without a version of its own. */
@@ -18,6 +18,7 @@ export function pathsOf(dataDir: string) {
     log: join(dataDir, 'log', String(SHARD)),
     objects: join(dataDir, 'objects'),
     lance: join(dataDir, 'lance'),
+    iceberg: join(dataDir, 'iceberg'),
   };
 }
 
@@ -43,7 +44,7 @@ export async function openDataFolder(dataDir: string, random: Random, onTorn: (f
     await checkFormat(dataDir, paths.format);
     const store = new FileObjectStore(nodeFileSystem, paths.objects, random);
     const journal = await FileJournal.open(nodeFileSystem, paths.log, { random, onTorn });
-    return { lock, store, journal, tables: await LanceTableStore.open(paths.lance) };
+    return { lock, store, journal, tables: await FormatTableStore.open(paths) };
   } catch (error) {
     lock?.release();
     throw storageError(error, `The data folder ${dataDir} could not be opened`);
@@ -51,13 +52,13 @@ export async function openDataFolder(dataDir: string, random: Random, onTorn: (f
 }
 
 /** Beside the owner, as its compaction process: the log is read only; tables and objects have conditional commits. */
-export async function joinDataFolder(dataDir: string, random: Random): Promise<DataFolder> {
+export async function joinDataFolder(dataDir: string, random: Random, threads?: number): Promise<DataFolder> {
   const paths = pathsOf(dataDir);
   return {
     lock: null,
     store: new FileObjectStore(nodeFileSystem, paths.objects, random),
     journal: await FileJournal.openReadOnly(nodeFileSystem, paths.log),
-    tables: await LanceTableStore.open(paths.lance),
+    tables: await FormatTableStore.open(paths, threads === undefined ? {} : { threads }),
   };
 }
 

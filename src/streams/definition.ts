@@ -11,6 +11,15 @@ export interface EmbedSettings {
   dimensions: number;
 }
 
+export type TableFormat = 'lance' | 'iceberg';
+
+/** By what the rows of an Iceberg table share files. `column`: a property of the value, or `_time` or `_ingested_at`. */
+export type PartitionRule =
+  | { column: string; transform: 'identity' | 'day' | 'hour' }
+  | { column: string; transform: 'bucket'; buckets: number };
+
+export type TableDefinition = { format: 'lance' } | { format: 'iceberg'; partitionBy: PartitionRule[]; sortBy: string[] };
+
 /** What a user may say about a stream (PUT /v1/streams/{s}). */
 export interface StreamSettings {
   kind: StreamKind;
@@ -25,7 +34,11 @@ export interface StreamSettings {
   /** Defaults: provider "hash", model "hash-v1", dimensions 384. */
   embed?: { fields: readonly string[]; provider?: string; model?: string; dimensions?: number };
   search?: { fields: readonly string[] };
-  table?: { format: 'lance' };
+  /**
+   * Default format: `iceberg`; `lance` for streams with `embed` or `search`. Fixed at creation. Of Iceberg tables, `partitionBy` has rules such as
+   * `day(_time)`, `hour(_time)`, `bucket(16, user)` or `country`, and `sortBy` columns; default: none, and upsert tables by key.
+   */
+  table?: { format?: TableFormat; partitionBy?: readonly string[]; sortBy?: readonly string[] };
   /** How long superseded versions are kept, ISO 8601 duration or "forever"; default "P7D". */
   history?: string;
   retention?: string;
@@ -45,7 +58,7 @@ export interface StreamDefinition {
   colocate: string | null;
   embed: EmbedSettings | null;
   search: { fields: string[] } | null;
-  table: { format: 'lance' };
+  table: TableDefinition;
   /** Milliseconds; null keeps history for ever. */
   historyMs: number | null;
   retentionMs: number | null;

@@ -151,7 +151,7 @@ describe('doctor', () => {
     await tailwater.collect();
     await tailwater.close();
     for (const key of await keysOf(cli, new RegExp(`${incarnation}/state/entries/`))) await storeOf(cli).delete([key]);
-    await rm(join(pathsOf(cli.dataDir).lance, incarnation), { recursive: true });
+    await rm(join(pathsOf(cli.dataDir).iceberg, incarnation), { recursive: true });
     // The log's only file is not deleted yet, but what is below its floor does not count.
     const details = (await examined(cli)).report.findings.filter(({ area }) => area === 'coverage').map(({ detail }) => detail);
     expect(details).toContainEqual(expect.stringMatching(/of partition \d are neither in the table nor in the log/));
@@ -165,7 +165,8 @@ describe('doctor', () => {
     const dead = 'tables/deadlifedeadlife/statistics/1-aaaaaaaaaaaaaaaa';
     for (const key of [stray, dead])
       await storeOf(cli).put(key, (await storeOf(cli).get(before.find(each => /statistics/.test(each))!))!.bytes);
-    await mkdir(join(pathsOf(cli.dataDir).lance, 'deadlifedeadlife'));
+    const { lance, iceberg } = pathsOf(cli.dataDir);
+    for (const folder of [lance, iceberg]) await mkdir(join(folder, 'deadlifedeadlife'));
     const { code, report } = await examined(cli);
     expect([code, report.findings, report.repaired]).toEqual([0, [], null]);
     expect(report.orphans.sort()).toEqual(['all of stream life deadlifedeadlife', stray]);
@@ -175,7 +176,7 @@ describe('doctor', () => {
       statistics: { objects: 1 },
       dropped: { streams: 1, objects: 1 },
     });
-    expect(await readdir(pathsOf(cli.dataDir).lance)).not.toContain('deadlifedeadlife');
+    for (const folder of [lance, iceberg]) expect(await readdir(folder)).not.toContain('deadlifedeadlife');
     const after = await keysOf(cli, /./);
     expect(before.filter(key => !after.includes(key))).toEqual([]);
     expect((await examined(cli)).report).toMatchObject({ findings: [], orphans: [] });

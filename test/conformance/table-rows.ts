@@ -9,7 +9,7 @@ import type {
   TableVersion,
   TableVersions,
 } from '../../src/lakehouse/index.ts';
-import type { StreamDefinition } from '../../src/streams/index.ts';
+import type { StreamDefinition, TableFormat } from '../../src/streams/index.ts';
 import { definitionOf } from '../lakehouse/compact-world.ts';
 
 export const DIMENSIONS = 3;
@@ -28,6 +28,36 @@ export const SCHEMA: TableSchema = {
   dimensions: DIMENSIONS,
   text: true,
 };
+
+/** What table stores may differ in. */
+export interface TableTraits {
+  /** Whether rows are searched by text and vector. */
+  search: boolean;
+  /** Whether what others stage on the same dataset can never be in the way, so that nothing has to be noticed. */
+  isolated: boolean;
+  format: TableFormat;
+}
+
+export const LANCE_TRAITS: TableTraits = { search: true, isolated: false, format: 'lance' };
+
+/** Definitions and schema for a store with these traits. */
+export function fixturesOf({ search, format }: TableTraits): {
+  UPSERT: StreamDefinition;
+  APPEND: StreamDefinition;
+  SCHEMA: TableSchema;
+} {
+  const table: StreamDefinition['table'] = format === 'lance' ? { format } : { format, partitionBy: [], sortBy: [] };
+  const adapted = (definition: StreamDefinition): StreamDefinition => ({
+    ...definition,
+    table,
+    search: search ? definition.search : null,
+  });
+  return {
+    UPSERT: adapted(UPSERT),
+    APPEND: adapted(APPEND),
+    SCHEMA: search ? SCHEMA : { ...SCHEMA, dimensions: null, text: false },
+  };
+}
 
 const START_MS = 1_767_225_600_000;
 
@@ -112,7 +142,7 @@ export class Table {
   versions: TableVersions | null = null;
   schema: TableSchema;
 
-  constructor(store: TableStore, definition: StreamDefinition, schema: TableSchema = SCHEMA) {
+  constructor(store: TableStore, definition: StreamDefinition, schema: TableSchema) {
     this.store = store;
     this.definition = definition;
     this.schema = schema;

@@ -9,7 +9,7 @@ import {
   type TableSchema,
   type TableVersion,
 } from '../../src/lakehouse/index.ts';
-import { APPEND, rowOf, rowsOf, SCHEMA, Table, UPSERT, written } from './table-rows.ts';
+import { fixturesOf, LANCE_TRAITS, rowOf, rowsOf, Table, type TableTraits, written } from './table-rows.ts';
 import type { TableWorld } from './table-store.ts';
 
 type Cells = Record<string, unknown>;
@@ -62,7 +62,10 @@ function expectedCells(row: TableRow, columns: readonly string[]): Cells {
 const COLUMNS = ['price', '_seq', 'id', '_key', '_offset', '_partition', '_time', '_key_text', '_ingested_at', '_text'];
 
 /** What every implementation of the table port does when it is read by column. */
-export function tableStoreColumns(name: string, makeWorld: () => Promise<TableWorld>): void {
+export function tableStoreColumns(name: string, makeWorld: () => Promise<TableWorld>, traits: TableTraits = LANCE_TRAITS): void {
+  const { UPSERT, APPEND, SCHEMA } = fixturesOf(traits);
+  const columns = COLUMNS.filter(column => traits.search || column !== '_text');
+
   describe(`${name} is read by column`, () => {
     let world: TableWorld;
     let upsert: Table;
@@ -70,8 +73,8 @@ export function tableStoreColumns(name: string, makeWorld: () => Promise<TableWo
 
     beforeEach(async () => {
       world = await makeWorld();
-      upsert = new Table(world.store, UPSERT);
-      append = new Table(world.store, { ...APPEND, incarnation: 'append' });
+      upsert = new Table(world.store, UPSERT, SCHEMA);
+      append = new Table(world.store, { ...APPEND, incarnation: 'append' }, SCHEMA);
     });
 
     afterEach(() => world.close());
@@ -79,8 +82,8 @@ export function tableStoreColumns(name: string, makeWorld: () => Promise<TableWo
     test('with the cells of every row, in the order of the names, nulls where a row has no such field', async () => {
       const rows = [...rowsOf(1, 5), rowOf(6, { value: '{"id":"k6"}' }), rowOf(7, { value: '{"price":"dear","text":"x"}' })];
       const version = await append.commit(staging => staging.append(written(rows)));
-      const found = await cellsOf(version, SCHEMA, { columns: COLUMNS, ordered: true });
-      expect(found).toEqual(rows.map(row => ({ ...expectedCells(row, COLUMNS), ...(row.seq === 7 ? { price: null } : {}) })));
+      const found = await cellsOf(version, SCHEMA, { columns, ordered: true });
+      expect(found).toEqual(rows.map(row => ({ ...expectedCells(row, columns), ...(row.seq === 7 ? { price: null } : {}) })));
       expect(await cellsOf(version, SCHEMA, { columns: ['_extra', '_seq'], where: '_extra IS NOT NULL' })).toEqual([
         { _extra: '{"price":"dear"}', _seq: 7 },
       ]);
@@ -96,7 +99,7 @@ export function tableStoreColumns(name: string, makeWorld: () => Promise<TableWo
 
     test('in rising _seq when that is asked for, although rows were moved, taken and merged', async () => {
       await upsert.commit(staging => staging.append(written(rowsOf(1, 6), [null, [1, 0, 0]])));
-      await upsert.commit(staging => staging.setVectors([2, 4], new Float32Array([1, 1, 0, 9, 9, 9])));
+      if (traits.search) await upsert.commit(staging => staging.setVectors([2, 4], new Float32Array([1, 1, 0, 9, 9, 9])));
       await upsert.commit(async staging => {
         await staging.takeKeys([new Uint8Array(Buffer.from('k3'))], [100]);
         await staging.append(written(rowsOf(7, 8)));
@@ -105,8 +108,8 @@ export function tableStoreColumns(name: string, makeWorld: () => Promise<TableWo
         staging.optimize({ textIndex: true, vectorIndex: false, compactFragments: true }),
       );
       const kept = [1, 2, 4, 5, 6, 7, 8];
-      const all = await cellsOf(version, SCHEMA, { columns: COLUMNS, ordered: true });
-      expect(all).toEqual(kept.map(seq => expectedCells(rowOf(seq), COLUMNS)));
+      const all = await cellsOf(version, SCHEMA, { columns, ordered: true });
+      expect(all).toEqual(kept.map(seq => expectedCells(rowOf(seq), columns)));
       const some = await cellsOf(version, SCHEMA, { columns: ['id', '_seq'], ordered: true, where: '_seq > 2 AND `price` <> 6' });
       expect(some).toEqual([4, 5, 7, 8].map(seq => expectedCells(rowOf(seq), ['id', '_seq'])));
     });
@@ -127,6 +130,7 @@ export function tableStoreColumns(name: string, makeWorld: () => Promise<TableWo
         { price: 2 },
         { price: 0.5 },
       ]);
+      if (!traits.search) return;
       const vectors: unknown[] = [];
       for await (const { columns, rows } of version.scanColumns({ columns: ['_embedding'], ordered: true })) {
         const vector = new arrow.Vector([columns[0]]);

@@ -3,18 +3,18 @@ import { AdditiveHash, utf8 } from '../../src/base/index.ts';
 import { filterToSql, type TableRow, type TableSchema, type TableStore } from '../../src/lakehouse/index.ts';
 import { parseFilter } from '../../src/streams/index.ts';
 import {
-  APPEND,
   expectRows,
+  fixturesOf,
+  LANCE_TRAITS,
   plain,
   rowOf,
   rowsOf,
-  SCHEMA,
   scanned,
   seqsOf,
   seqsWhere,
   sorted,
   Table,
-  UPSERT,
+  type TableTraits,
   written,
 } from './table-rows.ts';
 
@@ -28,7 +28,12 @@ export interface TableWorld {
 const HOSTILE_KEYS = ["it's", '`tick`', 'a,b', '', 'ключ', '🦑', "''", 'x'.repeat(2_000), 'base64:/w=='];
 
 /** What every implementation of the table port does with one staging after another. Races: `table-store-races.ts`. */
-export function tableStoreConformance(name: string, makeWorld: () => Promise<TableWorld>): void {
+export function tableStoreConformance(
+  name: string,
+  makeWorld: () => Promise<TableWorld>,
+  traits: TableTraits = LANCE_TRAITS,
+): void {
+  const { UPSERT, APPEND, SCHEMA } = fixturesOf(traits);
   describe(`${name} is a table store`, () => {
     let world: TableWorld;
     let upsert: Table;
@@ -36,8 +41,8 @@ export function tableStoreConformance(name: string, makeWorld: () => Promise<Tab
 
     beforeEach(async () => {
       world = await makeWorld();
-      upsert = new Table(world.store, UPSERT);
-      append = new Table(world.store, { ...APPEND, incarnation: 'append' });
+      upsert = new Table(world.store, UPSERT, SCHEMA);
+      append = new Table(world.store, { ...APPEND, incarnation: 'append' }, SCHEMA);
     });
 
     afterEach(() => world.close());
@@ -109,7 +114,7 @@ export function tableStoreConformance(name: string, makeWorld: () => Promise<Tab
         await staging.appendChanges(taken.map(row => ({ row, supersededAtMs: row.ingestedAtMs + 1 })));
         await staging.evolve(widened(SCHEMA));
         await staging.append(written(rowsOf(7, 9)));
-        await staging.setVectors([3], new Float32Array([0, 1, 0]));
+        if (traits.search) await staging.setVectors([3], new Float32Array([0, 1, 0]));
         await staging.optimize({ textIndex: true, vectorIndex: true, compactFragments: true });
         await staging.verify([]);
         for (const version of [opened, await upsert.open(base), await world.other.open(UPSERT, base, SCHEMA)]) {
@@ -226,19 +231,22 @@ export function tableStoreConformance(name: string, makeWorld: () => Promise<Tab
         expect(seqs.sort((a, b) => a - b)).toEqual(seqsOf(rowsOf(1, 13)));
       });
 
-      test('gives what rows are searched by, when asked: text and vector, null where a row has none', async () => {
-        const rows = [rowOf(1), rowOf(2, { value: '{"price":2}' }), rowOf(3)];
-        const version = await append.commit(staging => staging.append(written(rows, [[1, 0, 0], null, [0, 2, -1]])));
-        const given: { seq: number; text: string | null; vector: number[] | null }[] = [];
-        for await (const batch of version.scanIndexable({ where: '`price` >= 1', batchRows: 2 })) {
-          for (const { row, text, vector } of batch) given.push({ seq: row.seq, text, vector: vector && [...vector] });
-        }
-        expect(given.sort((one, other) => one.seq - other.seq)).toEqual([
-          { seq: 1, text: 'note 1', vector: [1, 0, 0] },
-          { seq: 2, text: null, vector: null },
-          { seq: 3, text: 'note 3', vector: [0, 2, -1] },
-        ]);
-      });
+      test.runIf(traits.search)(
+        'gives what rows are searched by, when asked: text and vector, null where a row has none',
+        async () => {
+          const rows = [rowOf(1), rowOf(2, { value: '{"price":2}' }), rowOf(3)];
+          const version = await append.commit(staging => staging.append(written(rows, [[1, 0, 0], null, [0, 2, -1]])));
+          const given: { seq: number; text: string | null; vector: number[] | null }[] = [];
+          for await (const batch of version.scanIndexable({ where: '`price` >= 1', batchRows: 2 })) {
+            for (const { row, text, vector } of batch) given.push({ seq: row.seq, text, vector: vector && [...vector] });
+          }
+          expect(given.sort((one, other) => one.seq - other.seq)).toEqual([
+            { seq: 1, text: 'note 1', vector: [1, 0, 0] },
+            { seq: 2, text: null, vector: null },
+            { seq: 3, text: 'note 3', vector: [0, 2, -1] },
+          ]);
+        },
+      );
 
       test.each([
         [{ price: { $gte: 3 } }, [3, 4, 5, 6]],
@@ -256,7 +264,7 @@ export function tableStoreConformance(name: string, makeWorld: () => Promise<Tab
       });
     });
 
-    describe('searchText', () => {
+    describe.runIf(traits.search)('searchText', () => {
       test.each([false, true])(
         'finds every row with a term of the query, best first, within a condition (index refreshed: %s)',
         async indexed => {
@@ -285,7 +293,7 @@ export function tableStoreConformance(name: string, makeWorld: () => Promise<Tab
       );
     });
 
-    describe('searchVector', () => {
+    describe.runIf(traits.search)('searchVector', () => {
       const vectors = [[1, 0, 0], null, [0, 2, 0], [3, 4, 0], [-1, 0, 0], null];
       const query = new Float32Array([1, 0, 0]);
 
@@ -347,6 +355,7 @@ export function tableStoreConformance(name: string, makeWorld: () => Promise<Tab
         expect({ ...after, versions: null }).toEqual({ ...before, versions: null });
         const version = await upsert.open(after.versions);
         await expectRows(version, rowsOf(1, 6));
+        if (!traits.search) return;
         expect(seqsOf(await version.searchText('note', 10, null))).toEqual([1, 2, 3, 4, 5, 6]);
         expect((await version.searchVector(new Float32Array([0, 1, 0]), 2, null)).map(row => row.seq)).toEqual([1, 2]);
       });

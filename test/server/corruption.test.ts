@@ -29,6 +29,7 @@ const TRIES = 2;
 const CHECKED = [
   ...['format', 'log file', 'log checkpoint', 'log floor', 'catalog entry'],
   ...['table state', 'table state floor', 'statistics', 'vectors'],
+  ...['Iceberg metadata', 'Iceberg manifest list', 'Iceberg manifest', 'Iceberg data', 'Iceberg deletes'],
 ];
 /** Nobody reads these while the files beside them are whole. */
 const UNREAD = ['table state checkpoint', 'Lance transaction'];

@@ -12,6 +12,7 @@ export interface Landmarks {
     keys: string[];
     partitions: number;
     vector: boolean;
+    text: boolean;
     logSeq: number;
     statistics: string[];
   }[];
@@ -48,6 +49,11 @@ const KINDS: readonly [RegExp, string | null][] = [
   [/^objects\/tables\/.*\/state\/floor/, 'table state floor'],
   [/^objects\/tables\/.*\/statistics/, 'statistics'],
   [/^objects\/vectors/, 'vectors'],
+  [/^iceberg\/.*\/metadata\/.*-list-.*\.avro$/, 'Iceberg manifest list'],
+  [/^iceberg\/.*\/metadata\/.*\.avro$/, 'Iceberg manifest'],
+  [/^iceberg\/.*\/metadata\/.*\.json$/, 'Iceberg metadata'],
+  [/^iceberg\/.*\/data\/.*-deletes-.*\.parquet$/, 'Iceberg deletes'],
+  [/^iceberg\/.*\/data\/.*\.parquet$/, 'Iceberg data'],
   [/^lance\/.*_versions/, 'Lance manifest'],
   [/^lance\/.*_indices/, 'Lance index'],
   [/^lance\/.*_deletions/, 'Lance deletions'],
@@ -140,13 +146,13 @@ async function readEverything(
 type Note = (probe: string, run: () => Promise<unknown>) => Promise<void>;
 
 async function probeStream(tailwater: Tailwater, stream: Landmarks['streams'][number], note: Note): Promise<void> {
-  const { name, keys, partitions, vector } = stream;
+  const { name, keys, partitions, vector, text } = stream;
   for (let partition = 0; partition < partitions; partition++) {
     await note(`records of ${name}/${partition}`, async () => (await tailwater.read(name, { partition, limit: 1_000 })).records);
   }
   for (const key of keys) await note(`row ${key} of ${name}`, async () => (await tailwater.getRow(name, key)).record);
   const searches: Record<string, QueryRequest> = {
-    text: { mode: 'text', text: 'harbour tide storm', limit: 50 },
+    ...(text ? { text: { mode: 'text', text: 'harbour tide storm', limit: 50 } } : {}),
     filter: { mode: 'filter', filter: { price: { $gte: 3 } }, limit: 1_000 },
     ...(vector ? { vector: { mode: 'vector', vector: [1, 2, 3, 4], limit: 50 } } : {}),
   };

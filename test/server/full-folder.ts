@@ -9,7 +9,7 @@ import type { Landmarks } from './damaged-folder.ts';
 const WORDS = ['harbour', 'tide', 'storm', 'anchor', 'vessel'];
 const ROUNDS = 4;
 const SPLIT_BYTES = 8 * 1024;
-const STREAMS = ['orders', 'notes', 'events'] as const;
+const STREAMS = ['orders', 'notes', 'events', 'readings'] as const;
 
 function recordsOf(round: number, count: number): AppendRecord[] {
   return Array.from({ length: count }, (_, index) => {
@@ -20,7 +20,7 @@ function recordsOf(round: number, count: number): AppendRecord[] {
 }
 
 /**
- * A data folder with something in every kind of file: upsert streams with vectors from a provider, an append stream, several states,
+ * A data folder with something in every kind of file: upsert streams with vectors from a provider, an append stream, an Iceberg table, several states,
  * deletions, indexes, a floor, segments in the log that no table has yet, and a stream that was deleted.
  */
 export async function buildFullFolder(dataDir: string, options: Partial<EngineOptions>): Promise<Landmarks> {
@@ -31,6 +31,7 @@ export async function buildFullFolder(dataDir: string, options: Partial<EngineOp
   await tailwater.createStream('orders', { kind: 'upsert', key: 'id', embed, search, partitions: 2 });
   await tailwater.createStream('notes', { kind: 'upsert', key: 'id', embed, search });
   await tailwater.createStream('events', { kind: 'append', search });
+  await tailwater.createStream('readings', { kind: 'upsert', key: 'id' });
   await tailwater.deleteStream('gone');
   const landmarks: Landmarks = { streams: [], tokens: [] };
   for (let round = 0; round < ROUNDS; round++) {
@@ -40,7 +41,7 @@ export async function buildFullFolder(dataDir: string, options: Partial<EngineOp
       await untilEmbedded(tailwater, stream);
       await tailwater.compact(stream, { full: round === 2 });
     }
-    for (const stream of ['orders', 'notes']) await tailwater.deleteRow(stream, `k${round * 7 + 1}`);
+    for (const stream of ['orders', 'notes', 'readings']) await tailwater.deleteRow(stream, `k${round * 7 + 1}`);
   }
   for (const stream of STREAMS) {
     await tailwater.append(stream, recordsOf(9, 5));
@@ -48,14 +49,15 @@ export async function buildFullFolder(dataDir: string, options: Partial<EngineOp
   }
   const keys = ['k0', 'k3', 'k8', 'k14'];
   for (const name of STREAMS) {
-    const { incarnation, kind, partitions } = (await tailwater.getStream(name)).definition;
+    const { incarnation, kind, partitions, embed, search } = (await tailwater.getStream(name)).definition;
     landmarks.streams.push({
       logSeq: 0,
       statistics: [],
       name,
       incarnation,
       partitions,
-      vector: kind === 'upsert',
+      vector: embed !== null,
+      text: search !== null,
       keys: kind === 'upsert' ? keys : [],
     });
   }
@@ -66,7 +68,7 @@ export async function buildFullFolder(dataDir: string, options: Partial<EngineOp
 }
 
 async function untilEmbedded(tailwater: Tailwater, stream: string): Promise<void> {
-  if (stream === 'events') return;
+  if (stream === 'events' || stream === 'readings') return;
   for (;;) {
     const { freshness } = await tailwater.query(stream, { mode: 'vector', vector: [1, 0, 0, 0] });
     if (freshness.complete) return;

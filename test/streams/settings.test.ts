@@ -4,6 +4,10 @@ import { normaliseSettings } from '../../src/streams/catalog/settings.ts';
 
 const DAY_MS = 86_400_000;
 
+function typed(types: Record<string, string | string[]>): object {
+  return { type: 'object', properties: Object.fromEntries(Object.entries(types).map(([name, type]) => [name, { type }])) };
+}
+
 describe('stream settings', () => {
   test('say only what differs from the defaults', () => {
     expect(normaliseSettings({ kind: 'append' })).toEqual({
@@ -15,7 +19,7 @@ describe('stream settings', () => {
       colocate: null,
       embed: null,
       search: null,
-      table: { format: 'lance' },
+      table: { format: 'iceberg', partitionBy: [], sortBy: [] },
       historyMs: 7 * DAY_MS,
       retentionMs: null,
     });
@@ -37,6 +41,30 @@ describe('stream settings', () => {
     };
     const { history: _history, retention: _retention, ...same } = settings;
     expect(normaliseSettings(settings)).toEqual({ ...same, historyMs: null, retentionMs: 30.5 * DAY_MS });
+  });
+
+  test('keep the tables of streams that are searched in Lance, and others in Iceberg unless told otherwise', () => {
+    const formatOf = (settings: object): string => normaliseSettings({ kind: 'append', ...settings }).table.format;
+    expect(formatOf({ table: {} })).toBe('iceberg');
+    expect(formatOf({ table: { format: 'lance' } })).toBe('lance');
+    expect(formatOf({ search: { fields: ['a'] } })).toBe('lance');
+    expect(formatOf({ embed: { fields: ['a'] } })).toBe('lance');
+  });
+
+  test('say how an Iceberg table is laid out', () => {
+    const schema = typed({ user: ['string', 'null'], id: 'integer', country: 'string' });
+    const partitionBy = ['day(_time)', 'hour(_ingested_at)', 'bucket(16, user)', 'bucket(4,id)', 'country'];
+    expect(normaliseSettings({ kind: 'append', schema, table: { partitionBy, sortBy: ['_time', 'id'] } }).table).toEqual({
+      format: 'iceberg',
+      partitionBy: [
+        { column: '_time', transform: 'day' },
+        { column: '_ingested_at', transform: 'hour' },
+        { column: 'user', transform: 'bucket', buckets: 16 },
+        { column: 'id', transform: 'bucket', buckets: 4 },
+        { column: 'country', transform: 'identity' },
+      ],
+      sortBy: ['_time', 'id'],
+    });
   });
 
   test('embed with the hash provider unless told otherwise', () => {
@@ -70,7 +98,19 @@ describe('stream settings', () => {
     ['embed.model', { kind: 'append', embed: { fields: ['a'], provider: 'openai', dimensions: 5 } }],
     ['search', { kind: 'append', search: ['a'] }],
     ['search.fields', { kind: 'append', search: { fields: 'a' } }],
-    ['table.format', { kind: 'append', table: { format: 'iceberg' } }],
+    ['table.format', { kind: 'append', table: { format: 'delta' } }],
+    ['table.format', { kind: 'append', search: { fields: ['a'] }, table: { format: 'iceberg' } }],
+    ['table.format', { kind: 'append', embed: { fields: ['a'] }, table: { format: 'iceberg' } }],
+    ['table', { kind: 'append', table: { location: 'x' } }],
+    ['table.partitionBy', { kind: 'append', table: { format: 'lance', partitionBy: ['day(_time)'] } }],
+    ['table.partitionBy', { kind: 'append', table: { partitionBy: 'day(_time)' } }],
+    ['table.partitionBy[0]', { kind: 'append', table: { partitionBy: ['month(_time)'] } }],
+    ['table.partitionBy[0]', { kind: 'append', table: { partitionBy: ['day(at)'] } }],
+    ['table.partitionBy[1]', { kind: 'append', table: { partitionBy: ['day(_time)', 'country'] } }],
+    ['table.partitionBy[0]', { kind: 'append', table: { partitionBy: ['bucket(0, a)'] }, schema: typed({ a: 'string' }) }],
+    ['table.partitionBy[0]', { kind: 'append', table: { partitionBy: ['bucket(4, a)'] }, schema: typed({ a: 'number' }) }],
+    ['table.partitionBy[0]', { kind: 'append', table: { partitionBy: ['a'] }, schema: typed({ a: 'integer' }) }],
+    ['table.sortBy[0]', { kind: 'append', table: { sortBy: ['a'] } }],
     ['history', { kind: 'append', history: 'P1M' }],
     ['history', { kind: 'append', history: 7 }],
     ['retention', { kind: 'append', retention: 'PT0S' }],

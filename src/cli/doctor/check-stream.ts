@@ -1,6 +1,6 @@
 import { systemClock, systemRandom } from '../../base/index.ts';
 import { FileJournal } from '../../journal/index.ts';
-import { LanceTableStore, type TableState, verifyStates, verifyTable } from '../../lakehouse/index.ts';
+import { FormatTableStore, type TableState, verifyStates, verifyTable } from '../../lakehouse/index.ts';
 import { pathsOf } from '../../server/index.ts';
 import { nodeFileSystem, type ObjectStore } from '../../storage/index.ts';
 import { coverageFault, LogShard, type LogVerification, type StreamDefinition } from '../../streams/index.ts';
@@ -47,7 +47,7 @@ export async function checkStream(work: StreamWork): Promise<StreamCheck> {
 }
 
 async function checkTable({ store, folder, definition, findings, progress }: StreamWork, state: TableState): Promise<void> {
-  const tables = await LanceTableStore.open(pathsOf(folder).lance);
+  const tables = await FormatTableStore.open(pathsOf(folder), { iceberg: { checkedBytes: Number.POSITIVE_INFINITY } });
   const onProgress = (read: number): void => progress(`Table of ${definition.name}: ${read} records read`);
   try {
     for (const problem of await verifyTable({ store, tables, definition, state, onProgress })) {

@@ -34,7 +34,7 @@ const ADVICE: Record<Area, { assume: string; todo: string }> = {
   table: {
     assume:
       'The log above the watermark and other tables are not affected. Reads of this table may lack or repeat what is named.',
-    todo: 'Stop the server, and restore this life’s folders below lance and objects/tables from one backup.',
+    todo: 'Stop the server, and restore this life’s folders below lance or iceberg, and objects/tables from one backup.',
   },
   coverage: {
     assume: 'All other offsets of the stream are there once.',

@@ -19,7 +19,7 @@ export async function inspectFolder(folder: string): Promise<FolderReport> {
   });
   const store = new FileObjectStore(nodeFileSystem, paths.objects, systemRandom);
   const objects = await inspectObjects(store, damages);
-  const streams = await inspectStreams(store, paths.lance, damages);
+  const streams = await inspectStreams(store, paths, damages);
   for (const stream of streams) stream.logRecords = records.get(stream.incarnation) ?? 0;
   return { folder, formatVersion, server: await findServer(folder), log, objects, streams, damaged: damages.list };
 }

@@ -1,19 +1,19 @@
 import { type JsonObject, TailwaterError } from '../../base/index.ts';
 import { ObjectJournal } from '../../journal/index.ts';
-import { LanceTableStore, type TableState, TableStates } from '../../lakehouse/index.ts';
+import { FormatTableStore, type TableFolders, type TableState, TableStates } from '../../lakehouse/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import { readCatalog, type StreamDefinition } from '../../streams/index.ts';
 import type { Damages } from './damages.ts';
 import type { StreamReport } from './report.ts';
 
 /** Every stream of the catalog with its newest table state, whose dataset is opened and counted. */
-export async function inspectStreams(store: ObjectStore, lanceFolder: string, damages: Damages): Promise<StreamReport[]> {
+export async function inspectStreams(store: ObjectStore, folders: TableFolders, damages: Damages): Promise<StreamReport[]> {
   const definitions = (await damages.of('catalog', () => readCatalog(new ObjectJournal(store, 'catalog')))) ?? [];
   const reports: StreamReport[] = [];
   for (const definition of definitions) {
     const { name, kind, incarnation, partitions } = definition;
     const state = await damages.of(`table state of ${name}`, () => new TableStates(store, incarnation).latest());
-    if (state !== null) await damages.of(`table of ${name}`, () => checkRows(lanceFolder, definition, state));
+    if (state !== null) await damages.of(`table of ${name}`, () => checkRows(folders, definition, state));
     reports.push({ name, kind, incarnation, partitions, logRecords: 0, table: state && tableReport(state) });
   }
   return reports;
@@ -35,8 +35,8 @@ export async function inspectObjects(store: ObjectStore, damages: Damages): Prom
   }
 }
 
-async function checkRows(lanceFolder: string, definition: StreamDefinition, state: TableState): Promise<void> {
-  const tables = await LanceTableStore.open(lanceFolder);
+async function checkRows(folders: TableFolders, definition: StreamDefinition, state: TableState): Promise<void> {
+  const tables = await FormatTableStore.open(folders);
   try {
     const version = await tables.open(definition, { rows: state.rowsVersion, changes: state.changesVersion }, state.schema);
     const found = await version.countRows();

@@ -1,5 +1,5 @@
 import { asTailwaterError, isTailwaterError, TailwaterError } from '../../base/index.ts';
-import { saysFull } from '../lance/read-errors.ts';
+import { saysFull } from '../datasets/read-errors.ts';
 import type { TableWork } from './settings.ts';
 
 const MAX_DELAY_MS = 5_000;

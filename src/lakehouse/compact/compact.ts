@@ -119,9 +119,9 @@ async function buildState(work: TableWork, base: TableState | null, input: StepI
   return { next, statistics: stacked };
 }
 
-function identityOf({ incarnation, embed }: StreamDefinition): { incarnation: string; embedding: TableState['embedding'] } {
+function identityOf({ incarnation, table, embed }: StreamDefinition): Pick<TableState, 'incarnation' | 'format' | 'embedding'> {
   const embedding = embed === null ? null : { provider: embed.provider, model: embed.model, dimensions: embed.dimensions };
-  return { incarnation, embedding };
+  return { incarnation, format: table.format, embedding };
 }
 
 function checkSuccessor(base: TableState | null, next: TableState, plan: StepPlan): void {

@@ -30,7 +30,7 @@ export async function stageStep(work: TableWork, plan: StepPlan, vectors: RowVec
   if (changes.length > 0) await staging.appendChanges(changes);
   const tableRows = (base?.rowCount ?? 0) + (base?.changeCount ?? 0);
   const hashed = tableRows <= work.limits.fullyHashedRows ? 'all' : 'new';
-  const facts = await staging.verify(plan.input.from.watermark, { hashed });
+  const facts = await staging.verify(plan.input.from.watermark, { hashed, watermark: plan.input.to.watermark });
   const expected = expectedFacts(plan, taken);
   checkFacts(expected, facts);
   return { facts, expected, taken };

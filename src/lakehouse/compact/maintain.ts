@@ -126,7 +126,7 @@ async function stageUpkeep(
 ): Promise<StagedFacts> {
   const staging = await work.tables.begin(work.definition, versionsOf(base), base.schema);
   await change(staging);
-  const facts = await staging.verify(base.watermark);
+  const facts = await staging.verify(base.watermark, { hashed: 'all', watermark: base.watermark });
   checkFacts(unchangedFacts(base), facts);
   return facts;
 }

@@ -1,5 +1,5 @@
 import { AdditiveHash, TailwaterError } from '../../base/index.ts';
-import type { StreamRecord } from '../../streams/index.ts';
+import type { StreamRecord, TableFormat } from '../../streams/index.ts';
 import type { StagedFacts } from '../table-store.ts';
 import type { TableRow, TableState, TableStateKind } from '../table-types.ts';
 import type { StepPlan } from './plan.ts';
@@ -77,7 +77,7 @@ export interface CommitFacts {
 
 /** The state after the step. `staged` is null when the step has no record: the log position moves, the table stays. */
 export function stateAfterStep(
-  work: { incarnation: string; embedding: TableState['embedding'] },
+  work: { incarnation: string; format: TableFormat; embedding: TableState['embedding'] },
   plan: StepPlan,
   staged: { facts: StagedFacts; expected: ExpectedFacts; taken: readonly TableRow[] } | null,
   commit: CommitFacts,
@@ -94,9 +94,9 @@ export function stateAfterStep(
     n: (base?.n ?? 0) + 1,
     kind: base === null ? 'create' : 'compaction',
     attemptId: commit.attemptId,
-    format: 'lance',
+    format: work.format,
     incarnation: work.incarnation,
-    location: `tables/${work.incarnation}`,
+    location: `${work.format === 'lance' ? 'tables' : work.format}/${work.incarnation}`,
     rowsVersion: versions.rows,
     changesVersion: versions.changes,
     schema: plan.schema,

@@ -5,13 +5,13 @@ import { TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import { arrowSchema, type DatasetKind } from '../columns/arrow-schema.ts';
 import type { Dataset, Datasets } from '../datasets/dataset.ts';
+import { NamedReads, pruneError, readError } from '../datasets/read-errors.ts';
 import { DatasetStaging } from '../datasets/staging.ts';
 import type { TableStaging, TableStore, TableVersion, TableVersions } from '../table-store.ts';
 import type { TableSchema } from '../table-types.ts';
 import { LanceDataset } from './lance-dataset.ts';
 import { LanceVersion } from './lance-version.ts';
 import { pruneDataset } from './prune.ts';
-import { datasetName, NamedReads, pruneError, readError } from './read-errors.ts';
 import { createSession, historyExpired, isMissingVersion, LANCE_DEFAULTS, type LanceSettings } from './session.ts';
 
 /**
@@ -106,7 +106,7 @@ export class LanceTableStore implements TableStore {
     const rows = await this.#openAt(definition, 'rows', versions.rows);
     const { changes } = versions;
     const openChanges = changes === null ? null : () => this.#openAt(definition, 'changes', changes);
-    return new NamedReads(new LanceVersion(schema, rows, openChanges), definition, versions);
+    return new NamedReads(new LanceVersion(schema, rows, openChanges), definition, versions, datasetName);
   }
 
   async #openAt(definition: StreamDefinition, kind: DatasetKind, version: number): Promise<Table> {
@@ -152,4 +152,8 @@ export class LanceTableStore implements TableStore {
     const exists = (await connection.tableNames()).includes(kind);
     return new LanceDataset(await connection.createEmptyTable(kind, columns, { mode: exists ? 'overwrite' : 'create' }));
   }
+}
+
+function datasetName(definition: StreamDefinition, kind: DatasetKind, version: number): string {
+  return `${definition.incarnation}/${kind}.lance, version ${version}`;
 }

@@ -1,4 +1,4 @@
-import type { Condition, Literal } from './sql-syntax.ts';
+import type { Condition, Literal } from '../columns/sql-syntax.ts';
 
 /** The value of a column; null is SQL's NULL. */
 export type ColumnValue = Literal | Uint8Array | Float32Array | null;

@@ -42,7 +42,16 @@ export const StreamSettingsBody = Type.Object(
       ),
     ),
     search: Type.Optional(Type.Object({ fields: Type.Array(Type.String(), { minItems: 1 }) }, strict)),
-    table: Type.Optional(Type.Object({ format: Type.Literal('lance') }, strict)),
+    table: Type.Optional(
+      Type.Object(
+        {
+          format: Type.Optional(Type.Union([Type.Literal('lance'), Type.Literal('iceberg')])),
+          partitionBy: Type.Optional(Type.Array(Type.String())),
+          sortBy: Type.Optional(Type.Array(Type.String())),
+        },
+        strict,
+      ),
+    ),
     history: Type.Optional(Type.String()),
     retention: Type.Optional(Type.String()),
   },

@@ -1,6 +1,6 @@
 import { fromUtf8, isJsonObject, TailwaterError, utf8 } from '../../base/index.ts';
 import type { JournalMachine } from '../../journal/index.ts';
-import type { StreamDefinition } from '../definition.ts';
+import type { StreamDefinition, TableDefinition } from '../definition.ts';
 import { WriterSequences } from '../wal/writers.ts';
 
 /** A stream of the catalog: its definition and the log shard that holds all of it. */
@@ -73,8 +73,9 @@ export function checkCatalogEntry(seq: number, bytes: Uint8Array): void {
 
 function applyChange(state: CatalogState, change: CatalogChange): void {
   if (change.kind === 'created') {
-    state.byName.set(change.stream.definition.name, change.stream);
-    state.byIncarnation.set(change.stream.definition.incarnation, change.stream);
+    const stream = withFormat(change.stream);
+    state.byName.set(stream.definition.name, stream);
+    state.byIncarnation.set(stream.definition.incarnation, stream);
     return;
   }
   const stream = state.byIncarnation.get(change.incarnation);
@@ -83,7 +84,15 @@ function applyChange(state: CatalogState, change: CatalogChange): void {
   state.byName.delete(stream.definition.name);
 }
 
-function stateOf(streams: readonly CatalogStream[], writers: WriterSequences): CatalogState {
+/** Definitions that do not name the format of their table are from when there was one. */
+function withFormat(stream: CatalogStream): CatalogStream {
+  const { definition } = stream;
+  const table: TableDefinition | undefined = definition.table;
+  return table === undefined ? { ...stream, definition: { ...definition, table: { format: 'lance' } } } : stream;
+}
+
+function stateOf(written: readonly CatalogStream[], writers: WriterSequences): CatalogState {
+  const streams = written.map(withFormat);
   return {
     byName: new Map(streams.map(stream => [stream.definition.name, stream])),
     byIncarnation: new Map(streams.map(stream => [stream.definition.incarnation, stream])),

@@ -120,7 +120,8 @@ export class Catalog {
     checkStreamName(name, options.internal ?? false);
     const normal = normaliseSettings(settings);
     await this.#replica.refresh();
-    const claim = await this.#replica.propose(state => this.#claim(state, name, normal));
+    const keepsFormat = settings.table === undefined;
+    const claim = await this.#replica.propose(state => this.#claim(state, name, normal, keepsFormat));
     await this.#settle(claim.definition.incarnation);
     if (this.byIncarnation(claim.definition.incarnation) === undefined) throw notFound(name);
     return claim;
@@ -169,10 +170,13 @@ export class Catalog {
     state: CatalogState,
     name: string,
     normal: NormalSettings,
+    keepsFormat: boolean,
   ): Proposal<{ definition: StreamDefinition; created: boolean }> {
     const existing = state.byName.get(name);
     if (existing !== undefined) {
-      if (!isSame(existing.definition, normal)) throw exists(existing.definition, normal);
+      // Who does not ask for a format means the one it has: the default was another one once.
+      const table = keepsFormat && existing.definition.table.format === 'lance' ? existing.definition.table : normal.table;
+      if (!isSame(existing.definition, { ...normal, table })) throw exists(existing.definition, { ...normal, table });
       this.#expect(existing);
       return { kind: 'done', result: { definition: existing.definition, created: false } };
     }

@@ -1,6 +1,7 @@
 import { isDeeperThan, isJsonObject, type JsonObject, TailwaterError } from '../../base/index.ts';
 import type { EmbedSettings, StreamDefinition, TimeUnit } from '../definition.ts';
 import { parseDurationMs } from './duration.ts';
+import { tableDefinition } from './table-settings.ts';
 
 /** A definition without what the catalog adds: two settings are the same when these are equal. */
 export type NormalSettings = Omit<StreamDefinition, 'name' | 'incarnation' | 'createdAtMs'>;
@@ -47,7 +48,14 @@ export function normaliseSettings(settings: unknown): NormalSettings {
       given.search === undefined
         ? null
         : { fields: fieldsOf(objectOf(given.search, 'search', ['fields']).fields, 'search.fields') },
-    table: tableOf(given.table),
+    table: tableDefinition(
+      given.table === undefined ? {} : objectOf(given.table, 'table', ['format', 'partitionBy', 'sortBy']),
+      {
+        searchable: given.embed !== undefined || given.search !== undefined,
+        schema: given.schema === undefined ? null : schemaOf(given.schema),
+      },
+      bad,
+    ),
     historyMs: durationOf(given.history ?? DEFAULT_HISTORY, 'history'),
     retentionMs: durationOf(given.retention ?? FOR_EVER, 'retention'),
   };
@@ -83,12 +91,6 @@ function embedOf(embed: unknown): EmbedSettings {
     model: textOf(given.model ?? HASH.model, 'embed.model', 200),
     dimensions: integerOf(given.dimensions ?? HASH.dimensions, 'embed.dimensions', MAX_DIMENSIONS),
   };
-}
-
-function tableOf(table: unknown): { format: 'lance' } {
-  if (table === undefined) return { format: 'lance' };
-  if (objectOf(table, 'table', ['format']).format !== 'lance') throw bad('table.format', 'must be "lance"');
-  return { format: 'lance' };
 }
 
 function durationOf(duration: unknown, path: string): number | null {

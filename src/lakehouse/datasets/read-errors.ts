@@ -9,7 +9,7 @@ import type { IndexableRow, TableCandidate, TableRow } from '../table-types.ts';
 const UNAVAILABLE = /too many open files|permission denied|out of memory|temporarily unavailable/i;
 
 /**
- * What a read of a version that never changes threw. What LanceDB or a decoder cannot make sense of is damage, and is given the names of
+ * What a read of a version that never changes threw. What the engine or a decoder cannot make sense of is damage, and is given the names of
  * stream and dataset; errors of the registry that are about something else pass.
  */
 export function readError(definition: StreamDefinition, datasets: string, error: unknown): TailwaterError {
@@ -37,10 +37,8 @@ export function pruneError(definition: StreamDefinition, error: unknown): Tailwa
   });
 }
 
-/** `{incarnation}/rows.lance, version 7`. */
-export function datasetName(definition: StreamDefinition, kind: DatasetKind, version: number): string {
-  return `${definition.incarnation}/${kind}.lance, version ${version}`;
-}
+/** Says which dataset and version it is, as `{incarnation}/rows.lance, version 7`. */
+export type NameDataset = (definition: StreamDefinition, kind: DatasetKind, version: number) => string;
 
 /** A version whose reads fail with errors that name what could not be read. */
 export class NamedReads implements TableVersion {
@@ -49,11 +47,11 @@ export class NamedReads implements TableVersion {
   readonly #rows: string;
   readonly #both: string;
 
-  constructor(version: TableVersion, definition: StreamDefinition, { rows, changes }: TableVersions) {
+  constructor(version: TableVersion, definition: StreamDefinition, { rows, changes }: TableVersions, nameOf: NameDataset) {
     this.#version = version;
     this.#definition = definition;
-    this.#rows = datasetName(definition, 'rows', rows);
-    this.#both = changes === null ? this.#rows : `${this.#rows}, or ${datasetName(definition, 'changes', changes)}`;
+    this.#rows = nameOf(definition, 'rows', rows);
+    this.#both = changes === null ? this.#rows : `${this.#rows}, or ${nameOf(definition, 'changes', changes)}`;
   }
 
   byKeys(keys: readonly Uint8Array[]): Promise<TableRow[]> {

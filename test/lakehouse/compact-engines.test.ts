@@ -3,12 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { seededRandom, systemClock } from '../../src/base/index.ts';
-import { compactStream, LanceTableStore, maintainTable } from '../../src/lakehouse/index.ts';
+import { compactStream, IcebergTableStore, LanceTableStore, maintainTable } from '../../src/lakehouse/index.ts';
 import type { StreamDefinition } from '../../src/streams/index.ts';
 import { APPEND, expectTableEqualsLog, UPSERT, World } from './compact-oracle.ts';
 import type { Written } from './compact-world.ts';
 
 const folders: string[] = [];
+const stores = { lance: LanceTableStore, iceberg: IcebergTableStore };
+
+function inIceberg(definition: StreamDefinition): StreamDefinition {
+  return { ...definition, search: null, embed: null, table: { format: 'iceberg', partitionBy: [], sortBy: [] } };
+}
 
 afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
@@ -17,7 +22,7 @@ afterEach(async () => {
 async function openWorld(definition: StreamDefinition, seed: number): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'tailwater-compact-'));
   folders.push(folder);
-  return new World(definition, seed, await LanceTableStore.open(folder), systemClock);
+  return new World(definition, seed, await stores[definition.table.format].open(folder), systemClock);
 }
 
 const WORDS = ['harbour', 'tide', 'vessel', 'anchor', 'the', 'storm'];
@@ -42,9 +47,11 @@ function fill(world: World, segments: number): void {
 }
 
 describe.each([
-  ['upsert', UPSERT],
-  ['append', APPEND],
-])('compaction of an %s stream on LanceDB', (_, definition) => {
+  ['upsert stream on LanceDB', UPSERT],
+  ['append stream on LanceDB', APPEND],
+  ['upsert stream on Iceberg', inIceberg(UPSERT)],
+  ['append stream on Iceberg', inIceberg(APPEND)],
+])('compaction of an %s', (_, definition) => {
   test('compactions and maintenance, one after another, leave exactly what the log says', async () => {
     const world = await openWorld(definition, 1);
     for (let round = 0; round < 4; round++) {

@@ -116,7 +116,7 @@ class Parser {
 
   #fault(): TailwaterError {
     return new TailwaterError('TW_BAD_REQUEST', {
-      detail: `The table model cannot read this condition: ${this.#sql.slice(0, 200)}.`,
+      detail: `This condition cannot be read: ${this.#sql.slice(0, 200)}.`,
     });
   }
 }

@@ -1,0 +1,99 @@
+import type { ArrowBatch } from '../columns/arrow.ts';
+import { type Duck, duckText } from './duck.ts';
+import { readNumbers, toBatch } from './duck-columns.ts';
+import { sqlType } from './fields.ts';
+import type { IcebergField, TableFile } from './iceberg-types.ts';
+
+/** A data file, with the positions of its rows that are deleted. */
+export interface ReadFile {
+  file: TableFile;
+  path: string;
+  deleted: ReadonlySet<number> | null;
+}
+
+export interface FileQuery {
+  files: readonly ReadFile[];
+  /** Every field of the table: files that are older than one hold null in it. */
+  tableFields: readonly IcebergField[];
+  /** What is read. */
+  fields: readonly IcebergField[];
+  /** DuckDB's SQL; null: every row. */
+  where: string | null;
+  /** Rows in rising order of this field; absent: as they lie. */
+  orderBy?: IcebergField;
+}
+
+/** Rows as they lie in files. */
+export interface ReadBatch {
+  batch: ArrowBatch;
+  /** The rows of the batch that are not deleted, in order. */
+  live: Int32Array;
+  /** Per row of the batch: which of the query's files, and where in it. Null when not asked for and not needed. */
+  places: { file: Float64Array; position: Float64Array } | null;
+}
+
+/** The live rows of data files, in the order of files and positions unless many threads read. */
+export async function* readFiles(duck: Duck, query: FileQuery, options: { places?: boolean } = {}): AsyncGenerator<ReadBatch> {
+  if (query.files.length === 0) return;
+  const placed = (options.places ?? false) || query.files.some(file => file.deleted !== null);
+  const connection = await duck.connect();
+  try {
+    const result = await connection.stream(selectOf(query, placed));
+    for (;;) {
+      const chunk = await result.fetchChunk();
+      if (chunk === null || chunk.rowCount === 0) return;
+      const batch = toBatch(query.fields, chunk);
+      const places = placed
+        ? { file: readNumbers(chunk, query.fields.length), position: readNumbers(chunk, query.fields.length + 1) }
+        : null;
+      yield { batch, live: liveRows(query.files, chunk.rowCount, places), places };
+    }
+  } finally {
+    connection.closeSync();
+  }
+}
+
+/** How many live rows a condition keeps. */
+export async function countFiles(duck: Duck, query: Omit<FileQuery, 'fields'>): Promise<number> {
+  const whole = query.files.filter(file => file.deleted === null);
+  let count = 0;
+  if (whole.length > 0) {
+    const sql = `SELECT count(*) ${fromFiles(whole, query.tableFields)}${query.where === null ? '' : ` WHERE ${query.where}`}`;
+    count = await duck.use(async connection => Number((await connection.runAndReadAll(sql)).getRows()[0][0]));
+  }
+  const partial = query.files.filter(file => file.deleted !== null);
+  for await (const { live } of readFiles(duck, { ...query, files: partial, fields: [] })) count += live.length;
+  return count;
+}
+
+/** The name of a column while it is read: none of a user's can be mistaken for one of DuckDB's own (`filename`, `file_index`). */
+export function readName(field: IcebergField): string {
+  return `c${field.id}`;
+}
+
+/** `FROM read_parquet(…)` with the table's columns, found by their field ids, under their `readName`. */
+export function fromFiles(files: readonly Pick<ReadFile, 'path'>[], fields: readonly IcebergField[]): string {
+  const paths = files.map(file => duckText(file.path)).join(', ');
+  const columns = fields.map(
+    field => `${field.id}: {name: '${readName(field)}', type: '${sqlType(field.type)}', default_value: NULL}`,
+  );
+  return `FROM read_parquet([${paths}], schema = MAP {${columns.join(', ')}})`;
+}
+
+function selectOf(query: FileQuery, placed: boolean): string {
+  const columns = query.fields.map(readName);
+  if (placed) columns.push('file_index::BIGINT', 'file_row_number');
+  const where = query.where === null ? '' : ` WHERE ${query.where}`;
+  const order = query.orderBy === undefined ? '' : ` ORDER BY ${readName(query.orderBy)}`;
+  return `SELECT ${columns.join(', ')} ${fromFiles(query.files, query.tableFields)}${where}${order}`;
+}
+
+function liveRows(files: readonly ReadFile[], rows: number, places: ReadBatch['places']): Int32Array {
+  const live = new Int32Array(rows);
+  let count = 0;
+  for (let row = 0; row < rows; row++) {
+    const deleted = places === null ? null : files[places.file[row]].deleted;
+    if (deleted === null || !deleted.has(places!.position[row])) live[count++] = row;
+  }
+  return live.subarray(0, count);
+}

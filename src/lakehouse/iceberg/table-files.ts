@@ -1,0 +1,140 @@
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Random, randomId, systemRandom } from '../../base/index.ts';
+import { type FileSystem, nodeFileSystem, storageError } from '../../storage/index.ts';
+
+/**
+ * Where the files of Iceberg tables are: names are relative paths with slashes. A local folder today; on an object store `uri` and
+ * `enginePath` are `s3://…`, `create` is put-if-absent, and `adopt` is the end of an upload. Files never change.
+ */
+export interface TableFiles {
+  /** The address that manifests give, for any engine. */
+  uri(name: string): string;
+  /** What DuckDB opens. */
+  enginePath(name: string): string;
+  /** Null when there is no such file. */
+  read(name: string): Promise<Uint8Array | null>;
+  /** Durable when it returns; false when the name is taken. */
+  create(name: string, bytes: Uint8Array): Promise<boolean>;
+  /** Gives a file that an engine wrote its name: durable, content and name, when it returns. */
+  adopt(written: string, name: string): Promise<void>;
+  makeFolder(folder: string): Promise<void>;
+  /** Names within the folder; none when there is no such folder. */
+  list(folder: string): Promise<string[]>;
+  size(name: string): Promise<number | null>;
+  /** No error for what is not there. */
+  remove(name: string): Promise<void>;
+  removeFolder(folder: string): Promise<void>;
+}
+
+/** Table files in a local folder. */
+export class LocalTableFiles implements TableFiles {
+  readonly #fs: FileSystem;
+  readonly #root: string;
+  readonly #random: Random;
+  readonly #made = new Set<string>();
+
+  constructor(root: string, fs: FileSystem = nodeFileSystem, random: Random = systemRandom) {
+    this.#fs = fs;
+    this.#root = root;
+    this.#random = random;
+  }
+
+  uri(name: string): string {
+    return pathToFileURL(this.enginePath(name)).href;
+  }
+
+  enginePath(name: string): string {
+    return join(this.#root, name);
+  }
+
+  async read(name: string): Promise<Uint8Array | null> {
+    try {
+      return await this.#fs.readFile(this.enginePath(name));
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+  }
+
+  async create(name: string, bytes: Uint8Array): Promise<boolean> {
+    const path = this.enginePath(name);
+    // Of its own: another process may be creating the same name.
+    const temporary = `${path}.${randomId(this.#random)}.tmp`;
+    try {
+      await this.#write(temporary, bytes);
+      await this.#fs.link(temporary, path);
+      await this.#fs.syncFolder(dirname(path));
+      return true;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+      throw storageError(error, `${name} could not be written`);
+    } finally {
+      await this.#fs.unlink(temporary).catch(() => {});
+    }
+  }
+
+  async adopt(written: string, name: string): Promise<void> {
+    try {
+      const file = await this.#fs.open(this.enginePath(written), 'write');
+      try {
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await this.#fs.rename(this.enginePath(written), this.enginePath(name));
+      await this.#fs.syncFolder(dirname(this.enginePath(name)));
+    } catch (error) {
+      throw storageError(error, `${name} could not be made durable`);
+    }
+  }
+
+  async makeFolder(folder: string): Promise<void> {
+    if (this.#made.has(folder)) return;
+    const path = this.enginePath(folder);
+    await this.#fs.mkdir(path);
+    for (let made = path; made !== dirname(this.#root) && made !== dirname(made); made = dirname(made)) {
+      await this.#fs.syncFolder(dirname(made));
+    }
+    this.#made.add(folder);
+  }
+
+  async list(folder: string): Promise<string[]> {
+    try {
+      return (await this.#fs.readdir(this.enginePath(folder))).map(entry => entry.name);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  }
+
+  async size(name: string): Promise<number | null> {
+    return (await this.#fs.stat(this.enginePath(name)))?.size ?? null;
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#fs.unlink(this.enginePath(name)).catch(error => {
+      if (!isMissing(error)) throw error;
+    });
+  }
+
+  async removeFolder(folder: string): Promise<void> {
+    this.#made.clear();
+    await rm(this.enginePath(folder), { recursive: true, force: true });
+  }
+
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
+    const file = await this.#fs.open(path, 'create');
+    try {
+      await file.write(bytes, 0);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
