@@ -65,9 +65,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a row that is superseded now has no vector at an earlier instant',
-    file: 'src/streams/tail/stream-tail.ts',
-    find: 'if (pending && chunk.wins(row, end))',
-    replace: 'if (pending && chunk.wins(row, Number.POSITIVE_INFINITY))',
+    file: 'src/snapshot/pinner.ts',
+    find: 'cut.tail.missingVectors() > 0',
+    replace: 'cut.tail.missingVectors() < 0',
   },
   {
     name: 'the log lets go of segments that a table lacks',
