@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, test } from 'vitest';
 import { type TestCli, temporaryCli } from './cli-support.ts';
 
@@ -75,6 +76,31 @@ export const spending = featureView('spending', { source: 'clicks', entity: 'use
         .split('\n')
         .map(line => JSON.parse(line).spend_5m),
     ).toEqual([null, null, null, null]);
+  });
+
+  test('give Parquet for Parquet', async () => {
+    await using cli = await withClicks();
+    const view = join(cli.folder, 'view.json');
+    const features = { spend_5m: { aggregate: 'sum', field: 'amount', window: { sliding: '5m' } } };
+    await writeFile(view, JSON.stringify({ name: 'spending', definition: { source: 'clicks', entity: 'user', features } }));
+    expect((await cli.run(['features', 'apply', view])).code).toBe(0);
+    const [spine, out] = [join(cli.folder, "it's rows.parquet"), join(cli.folder, 'train.parquet')];
+    const connection = await (await DuckDBInstance.create(':memory:')).connect();
+    const rows = ['10:00:00', '10:04:59.999', '11:00:00'].map(time => `('ann', TIMESTAMP '2026-01-01 ${time}', 7)`);
+    const file = `'${spine.replaceAll("'", "''")}'`;
+    await connection.run(`COPY (SELECT * FROM (VALUES ${rows.join(', ')}) t("user", "when", label)) TO ${file} (FORMAT parquet)`);
+    const run = await cli.run(['features', 'historical', 'spending', '--spine', spine, '--out', out, '--time', 'when']);
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    const written = await connection.runAndReadAll(
+      `SELECT "user", epoch_ms("when")::DOUBLE, label::DOUBLE, spend_5m FROM '${out}'`,
+    );
+    const at = (time: string): number => Date.parse(`2026-01-01T${time}Z`);
+    expect(written.getRows()).toEqual([
+      ['ann', at('10:00:00'), 7, 2.5],
+      ['ann', at('10:04:59.999'), 7, 6.5],
+      ['ann', at('11:00:00'), 7, null],
+    ]);
+    connection.closeSync();
   });
 
   test('of a file that has none are refused', async () => {

@@ -45,7 +45,7 @@ export function addFeaturesCommand(program: Command, context: CliContext): void 
     'features plan views.ts',
     'features apply views.ts',
     'features online user_activity ann bob --as-of 2026-01-31T12:00:00Z',
-    'features historical user_activity --spine rows.ndjson --out train.ndjson',
+    'features historical user_activity --spine rows.parquet --out train.parquet',
   ]);
 }
 
@@ -83,8 +83,8 @@ function addReadCommands(features: Command, add: (command: Command) => Command, 
       .command('historical')
       .description('training rows: features point in time for rows of entities and times')
       .argument('<views...>')
-      .requiredOption('--spine <file>', 'rows: a JSON array, or an object a line')
-      .option('--out <file>', 'where to write them, an object a line; default: standard output')
+      .requiredOption('--spine <file>', 'rows: Parquet (.parquet), a JSON array, or an object a line')
+      .option('--out <file>', 'where to write them: Parquet (.parquet), or an object a line; default: standard output')
       .option('--time <field>', 'the field that holds the time (default: time)')
       .option('--as-seen', 'leave out what had not been ingested by the time of a row'),
   ).action((views: string[], options: HistoricalOptions) => historical(views, options, context));
@@ -205,7 +205,7 @@ function entityOf(text: string): JsonValue {
 function historical(views: string[], options: HistoricalOptions, context: CliContext): Promise<void> {
   return withTailwater(options, { create: false }, async ({ api }) => {
     const { spine, out, time, asSeen } = options;
-    const rows = await loadRows(spine);
+    const rows = await spineRows(spine, time ?? 'time');
     const answer = await api.features.historical({
       views,
       rows,
@@ -215,11 +215,20 @@ function historical(views: string[], options: HistoricalOptions, context: CliCon
     const text = answer.rows.map(row => `${JSON.stringify(row)}\n`).join('');
     if (out === undefined) context.stdout.write(text);
     else {
-      await writeFile(out, text);
+      if (isParquet(out)) await (await import('../parquet-rows.ts')).writeParquetRows(out, answer.rows);
+      else await writeFile(out, text);
       if (options.json === true) printJson(context, { out, rows: rows.length, views: answer.views });
       else printLine(context, `${out}: ${rows.length} rows of ${views.join(', ')}.`);
     }
   });
+}
+
+async function spineRows(path: string, time: string): Promise<JsonObject[]> {
+  return isParquet(path) ? (await import('../parquet-rows.ts')).readParquetRows(path, time) : loadRows(path);
+}
+
+function isParquet(path: string): boolean {
+  return path.endsWith('.parquet');
 }
 
 function removeView(name: string, options: CommonOptions, context: CliContext): Promise<void> {
