@@ -133,6 +133,23 @@ describe('a scan', () => {
       expect(table.schema.metadata.get('tailwater.token')).toMatch(/^[\w-]+$/);
     }));
 
+  test('keeps its columns and their types while later scans find others', () =>
+    withEngine(async tailwater => {
+      await tailwater.createStream('rows', { kind: 'append' });
+      await tailwater.append('rows', [{ value: { id: 'a', n: 1 } }]);
+      const early = await tailwater.engine.scan('rows', { columns: ['id', 'n', '_extra'] });
+      await tailwater.append('rows', [{ value: { id: 'b', n: 1.5, late: true } }]);
+      expect((await scanned(tailwater, { columns: ['n', 'late'] })).rows).toEqual([
+        { n: 1, late: null },
+        { n: 1.5, late: true },
+      ]);
+      const parts: Uint8Array[] = [];
+      for await (const part of arrowStream(early)) parts.push(part);
+      const table = tableFromIPC(Buffer.concat(parts));
+      expect(table.schema.fields.map(field => String(field.type))).toEqual(['Utf8', 'Int64', 'Utf8']);
+      expect(table.toArray().map(row => [row.id, row.n, row._extra])).toEqual([['a', 1n, null]]);
+    }));
+
   test('of the table alone leaves the tail out, and says so', () =>
     withEngine(async tailwater => {
       await tailwater.createStream('rows', { kind: 'upsert', key: 'id' });

@@ -79,7 +79,9 @@ export class ScanSchemas {
       if (pace.due) await pace.rest();
     }
     this.#remember(pinned, fold);
-    return fold.result();
+    // The fold goes on with the next scan, while this one still reads.
+    const schema = fold.result();
+    return { ...schema, columns: [...schema.columns] };
   }
 
   /** A fold that is further than the pinned instant cannot be taken back. */
