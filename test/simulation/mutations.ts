@@ -58,12 +58,6 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'const kept = undefined;',
   },
   {
-    name: 'a creation that was decided before a deletion is admitted',
-    file: 'src/streams/wal/admission.ts',
-    find: 'state.lastDeletionSeq <= decidedAtSeq && ',
-    replace: '',
-  },
-  {
     name: 'a row that is superseded now has no vector at an earlier instant',
     file: 'src/snapshot/pinner.ts',
     find: 'cut.tail.missingVectors() > 0',
