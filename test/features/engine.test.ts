@@ -177,7 +177,13 @@ describe('a feature view', () => {
       await tailwater.features.apply(activity);
       const rows = (row: JsonObject) =>
         tailwater.features.historical({ views: ['activity'], rows: [{ user: 'a', time: 1 }, row] });
-      for (const row of [{ time: 1 }, { user: 'a' }, { user: 'a', time: 'noon' }, { user: 'a', time: true }]) {
+      for (const row of [
+        { time: 1 },
+        { user: 'a' },
+        { user: 'a', time: 1, spend: 2 },
+        { user: 'a', time: 'noon' },
+        { user: 'a', time: true },
+      ]) {
         await expect(rows(row)).rejects.toMatchObject({ code: 'TW_SPINE', data: { row: 1 } });
       }
     }));

@@ -5,7 +5,7 @@ import type { Catalog, StreamDefinition } from '../../streams/index.ts';
 import { versionOf } from '../definition/canonical.ts';
 import { checkViewName, parseDefinition } from '../definition/parse.ts';
 import type { FeatureViewDefinition } from '../definition/types.ts';
-import { spineOf } from '../historical/spine.ts';
+import { requireFree, spineOf } from '../historical/spine.ts';
 import { sweepOf } from '../historical/sweep.ts';
 import { planView } from '../plan.ts';
 import type { FeatureEvent } from '../state/view-state.ts';
@@ -176,6 +176,11 @@ export class FeatureEngine {
     const views = request.views.map(name => ({ name, ...this.#require(name) }));
     if (views.length === 0) throw new TailwaterError('TW_BAD_REQUEST', { detail: 'views must name at least one view.' });
     const spines = views.map(({ live }) => spineOf(live.plan.entity, request.time ?? 'time', request.rows));
+    const column = (view: string, feature: string): string => (views.length === 1 ? feature : `${view}.${feature}`);
+    requireFree(
+      views.flatMap(({ name, live }) => live.plan.names.map(feature => column(name, feature))),
+      request.rows,
+    );
     const rows = request.rows.map(row => ({ ...row }));
     const answer: HistoricalAnswer = { rows, views: [] };
     for (const [index, { name, live }] of views.entries()) {
@@ -190,8 +195,7 @@ export class FeatureEngine {
         pinned.throughTimeMs,
       );
       for (const [at, answers] of sweep.finish().entries()) {
-        for (const [feature, value] of Object.entries(answers))
-          rows[at][views.length === 1 ? feature : `${name}.${feature}`] = value;
+        for (const [feature, value] of Object.entries(answers)) rows[at][column(name, feature)] = value;
       }
       answer.views.push({
         view: name,

@@ -22,6 +22,15 @@ export function spineOf(fields: readonly string[], timeField: string, rows: read
   });
 }
 
+/** Throws TW_SPINE when a row has a member that a feature would overwrite. */
+export function requireFree(columns: readonly string[], rows: readonly JsonObject[]): void {
+  const taken = new Set(columns);
+  for (const [index, row] of rows.entries()) {
+    const name = Object.keys(row).find(member => taken.has(member));
+    if (name !== undefined) throw badRow(index, `has "${name}", which is the name of a feature`);
+  }
+}
+
 function timeOf(time: JsonValue | undefined, field: string, index: number): number {
   if (time === undefined || time === null) throw badRow(index, `has no "${field}"`);
   const timeMs =
