@@ -368,6 +368,8 @@ describe('operations', () => {
         'POST /v1/streams/{stream}/query',
         'GET /v1/streams/{stream}/rows/{key}',
         'DELETE /v1/streams/{stream}/rows/{key}',
+        'GET /v1/streams/{stream}/scan',
+        'POST /v1/sql',
         'POST /v1/streams/{stream}/compact',
         'GET /v1/streams/{stream}/table',
         'POST /v1/admin/collect',

@@ -8,6 +8,9 @@ import { matches, parseFilter } from '../../src/streams/index.ts';
 import { type Scanned, scanned, steps, take, Written, withoutNulls, writtenValue } from './scan-support.ts';
 import { withEngine } from './temporary-engine.ts';
 
+/** A dozen engines, or more while a failure shrinks, each with tables of its own. */
+const SLOW_MS = 300_000;
+
 const FILTERS: JsonObject[] = [
   { n: { $gt: 1 } },
   { n: { $ne: 2 } },
@@ -46,7 +49,9 @@ async function expectParts(tailwater: Tailwater, all: Scanned): Promise<void> {
 }
 
 describe.each(['append', 'upsert'] as const)('a scan of an %s stream', kind => {
-  test('is what was written, at every instant, however it was compacted; a token gives the same bytes for ever', async () => {
+  test('is what was written, at every instant, however it was compacted; a token gives the same bytes for ever', {
+    timeout: SLOW_MS,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(steps, history =>
         withEngine(async tailwater => {
@@ -68,7 +73,7 @@ describe.each(['append', 'upsert'] as const)('a scan of an %s stream', kind => {
     );
   });
 
-  test('gives filters, shards and resumed scans the same rows, whatever is in table or tail', async () => {
+  test('gives filters, shards and resumed scans the same rows, whatever is in table or tail', { timeout: SLOW_MS }, async () => {
     await fc.assert(
       fc.asyncProperty(steps, history =>
         withEngine(async tailwater => {

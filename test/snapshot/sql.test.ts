@@ -6,6 +6,9 @@ import type { SqlRequest } from '../../src/snapshot/index.ts';
 import { steps, take, Written } from './scan-support.ts';
 import { withEngine } from './temporary-engine.ts';
 
+/** A dozen engines, or more while a failure shrinks, each with tables of its own. */
+const SLOW_MS = 300_000;
+
 async function rowsOf(tailwater: Tailwater, sql: string, request: Partial<SqlRequest> = {}): Promise<JsonValue[][]> {
   return (await tailwater.engine.sql({ sql, ...request })).rows.map(row => JSON.parse(row));
 }
@@ -49,7 +52,7 @@ function countById(rows: JsonObject[]): JsonValue[][] {
 }
 
 describe.each(['append', 'upsert'] as const)('SQL over an %s stream', kind => {
-  test('answers what the rows say, at every instant, whatever is in table or tail', async () => {
+  test('answers what the rows say, at every instant, whatever is in table or tail', { timeout: SLOW_MS }, async () => {
     await fc.assert(
       fc.asyncProperty(steps, history =>
         withEngine(async tailwater => {
@@ -228,6 +231,7 @@ describe('what is not a query over streams', () => {
       });
       while (!done) written += (await tailwater.append('rows', [{ value: { n: written } }])).accepted;
       expect(await running).toBe('TW_DEADLINE');
-      expect(written).toBeGreaterThan(100);
+      // One that was kept waiting would have written once, or not at all.
+      expect(written).toBeGreaterThan(5);
     }));
 });
