@@ -1,3 +1,4 @@
+import type { IcebergCatalog } from '../lakehouse/index.ts';
 import type { QueryRequest, SearchAnswer } from '../retrieval/index.ts';
 import type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from '../snapshot/index.ts';
 import type { StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
@@ -35,6 +36,8 @@ export interface EngineFollowOptions {
  * 2^53 keep their digits. Every rejection is a TailwaterError.
  */
 export interface EngineLike {
+  /** Iceberg's REST catalog, over the tables of streams and those of other engines. */
+  readonly iceberg: IcebergCatalog;
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
   getStream(name: string): Promise<StreamInfo>;
   listStreams(): Promise<StreamInfo[]>;
