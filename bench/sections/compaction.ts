@@ -20,7 +20,7 @@ export const compaction: Section = {
 async function plainEvents(context: BenchContext): Promise<Figure> {
   const count = Math.ceil((EVENTS * context.scale) / BATCH) * BATCH;
   const ours = await compactRate(context, 'events', count, async tailwater => {
-    await tailwater.createStream('rows', { kind: 'append' });
+    await tailwater.createStream('rows', { kind: 'append', table: { format: 'lance' } });
     for (let first = 0; first < count; first += BATCH) await tailwater.appendNdjson('rows', ndjson(first, BATCH));
   });
   const bare = await bareRate(context, 'bare-events', count, first =>

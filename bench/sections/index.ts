@@ -4,8 +4,9 @@ import { bulk } from './bulk.ts';
 import { compaction } from './compaction.ts';
 import { cranfield } from './cranfield.ts';
 import { hybrid } from './hybrid.ts';
+import { iceberg } from './iceberg.ts';
 import { memory } from './memory.ts';
 import { peers } from './peers.ts';
 import { visibility } from './visibility.ts';
 
-export const SECTIONS: readonly Section[] = [appends, bulk, visibility, hybrid, peers, compaction, cranfield, memory];
+export const SECTIONS: readonly Section[] = [appends, bulk, visibility, hybrid, peers, compaction, iceberg, cranfield, memory];

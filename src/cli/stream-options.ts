@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { JsonObject } from '../base/index.ts';
-import type { StreamKind, StreamSettings } from '../streams/index.ts';
+import type { StreamKind, StreamSettings, TableFormat } from '../streams/index.ts';
 import { parseCount, parseFields, parseJsonObject, parseTime } from './arguments.ts';
 
 /** What a command may say about a stream it creates. */
@@ -14,6 +14,9 @@ export interface StreamOptions {
   partitions?: number;
   history?: string;
   retention?: string;
+  tableFormat?: TableFormat;
+  partitionBy?: string[];
+  sortBy?: string[];
 }
 
 export function addStreamOptions(command: Command): Command {
@@ -31,11 +34,20 @@ export function addStreamOptions(command: Command): Command {
     .option('--schema <json>', 'JSON Schema that every value must match', parseJsonObject)
     .option('--partitions <count>', 'number of partitions', parseCount)
     .option('--history <duration>', 'how long superseded versions are kept, such as P7D or forever')
-    .option('--retention <duration>', 'how long records are kept');
+    .option('--retention <duration>', 'how long records are kept')
+    .addOption(
+      new Option(
+        '--table-format <format>',
+        'format of the table (default: lance with --embed or --search, else iceberg)',
+      ).choices(['lance', 'iceberg']),
+    )
+    .option('--partition-by <rules...>', 'what an Iceberg table is partitioned by, such as "day(_time)" or "bucket(16, user)"')
+    .option('--sort-by <fields>', 'what an Iceberg table is sorted by, comma-separated', parseFields);
 }
 
 export function streamSettings(options: StreamOptions): StreamSettings {
   const { kind, key, time, embed, search, schema, partitions, history, retention } = options;
+  const table = tableSettings(options);
   return {
     kind: kind ?? (key === undefined ? 'append' : 'upsert'),
     ...(key === undefined ? {} : { key: key.length === 1 ? key[0] : key }),
@@ -46,10 +58,22 @@ export function streamSettings(options: StreamOptions): StreamSettings {
     ...(partitions === undefined ? {} : { partitions }),
     ...(history === undefined ? {} : { history }),
     ...(retention === undefined ? {} : { retention }),
+    ...(table === undefined ? {} : { table }),
+  };
+}
+
+function tableSettings({ tableFormat, partitionBy, sortBy }: StreamOptions): StreamSettings['table'] {
+  if (tableFormat === undefined && partitionBy === undefined && sortBy === undefined) return undefined;
+  return {
+    ...(tableFormat === undefined ? {} : { format: tableFormat }),
+    ...(partitionBy === undefined ? {} : { partitionBy }),
+    ...(sortBy === undefined ? {} : { sortBy }),
   };
 }
 
 /** Whether the user said anything about how the stream should be. */
-export function saysAnything({ kind, key, time, embed, search, schema, partitions, history, retention }: StreamOptions): boolean {
-  return [kind, key, time, embed, search, schema, partitions, history, retention].some(said => said !== undefined);
+export function saysAnything(options: StreamOptions): boolean {
+  const { kind, key, time, embed, search, schema, partitions, history, retention } = options;
+  const said = [kind, key, time, embed, search, schema, partitions, history, retention, tableSettings(options)];
+  return said.some(each => each !== undefined);
 }

@@ -41,10 +41,18 @@ export interface TableTraits {
 export const LANCE_TRAITS: TableTraits = { search: true, isolated: false, format: 'lance' };
 
 /** Definitions and schema for a store with these traits. */
-export function fixturesOf({ search, format }: TableTraits): { UPSERT: StreamDefinition; APPEND: StreamDefinition; SCHEMA: TableSchema } {
+export function fixturesOf({ search, format }: TableTraits): {
+  UPSERT: StreamDefinition;
+  APPEND: StreamDefinition;
+  SCHEMA: TableSchema;
+} {
   const table: StreamDefinition['table'] = format === 'lance' ? { format } : { format, partitionBy: [], sortBy: [] };
-  const fit = (definition: StreamDefinition): StreamDefinition => ({ ...definition, table, search: search ? definition.search : null });
-  return { UPSERT: fit(UPSERT), APPEND: fit(APPEND), SCHEMA: search ? SCHEMA : { ...SCHEMA, dimensions: null, text: false } };
+  const adapted = (definition: StreamDefinition): StreamDefinition => ({
+    ...definition,
+    table,
+    search: search ? definition.search : null,
+  });
+  return { UPSERT: adapted(UPSERT), APPEND: adapted(APPEND), SCHEMA: search ? SCHEMA : { ...SCHEMA, dimensions: null, text: false } };
 }
 
 const START_MS = 1_767_225_600_000;

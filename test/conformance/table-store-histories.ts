@@ -309,7 +309,9 @@ class Book {
 
   async #widen(staging: TableStaging): Promise<void> {
     if (this.schema.id > 1) return;
-    const columns = this.schema.columns.map(column => (column.name === 'price' ? { ...column, type: 'float64' as const } : column));
+    const columns = this.schema.columns.map(column =>
+      column.name === 'price' ? { ...column, type: 'float64' as const } : column,
+    );
     this.schema = { ...this.schema, id: 2, columns: [...columns, { name: 'more', path: 'more', type: 'json' }] };
     await staging.evolve(this.schema);
   }

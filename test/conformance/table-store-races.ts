@@ -113,7 +113,12 @@ export function tableStoreRaces(
           await Promise.all(
             plans.map(async (plan, index) => {
               const store = index % 2 === 0 ? world.store : world.other;
-              const racer = new Racer(await store.begin(UPSERT, table.versions, SCHEMA), SCHEMA, 100 * (index + 1), `racer${index}`);
+              const racer = new Racer(
+                await store.begin(UPSERT, table.versions, SCHEMA),
+                SCHEMA,
+                100 * (index + 1),
+                `racer${index}`,
+              );
               for (const step of plan) await racer.take(step);
               await expectHonest(racer, table);
             }),

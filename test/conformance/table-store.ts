@@ -28,7 +28,11 @@ export interface TableWorld {
 const HOSTILE_KEYS = ["it's", '`tick`', 'a,b', '', 'ключ', '🦑', "''", 'x'.repeat(2_000), 'base64:/w=='];
 
 /** What every implementation of the table port does with one staging after another. Races: `table-store-races.ts`. */
-export function tableStoreConformance(name: string, makeWorld: () => Promise<TableWorld>, traits: TableTraits = LANCE_TRAITS): void {
+export function tableStoreConformance(
+  name: string,
+  makeWorld: () => Promise<TableWorld>,
+  traits: TableTraits = LANCE_TRAITS,
+): void {
   const { UPSERT, APPEND, SCHEMA } = fixturesOf(traits);
   describe(`${name} is a table store`, () => {
     let world: TableWorld;
@@ -227,19 +231,22 @@ export function tableStoreConformance(name: string, makeWorld: () => Promise<Tab
         expect(seqs.sort((a, b) => a - b)).toEqual(seqsOf(rowsOf(1, 13)));
       });
 
-      test.runIf(traits.search)('gives what rows are searched by, when asked: text and vector, null where a row has none', async () => {
-        const rows = [rowOf(1), rowOf(2, { value: '{"price":2}' }), rowOf(3)];
-        const version = await append.commit(staging => staging.append(written(rows, [[1, 0, 0], null, [0, 2, -1]])));
-        const given: { seq: number; text: string | null; vector: number[] | null }[] = [];
-        for await (const batch of version.scanIndexable({ where: '`price` >= 1', batchRows: 2 })) {
-          for (const { row, text, vector } of batch) given.push({ seq: row.seq, text, vector: vector && [...vector] });
-        }
-        expect(given.sort((one, other) => one.seq - other.seq)).toEqual([
-          { seq: 1, text: 'note 1', vector: [1, 0, 0] },
-          { seq: 2, text: null, vector: null },
-          { seq: 3, text: 'note 3', vector: [0, 2, -1] },
-        ]);
-      });
+      test.runIf(traits.search)(
+        'gives what rows are searched by, when asked: text and vector, null where a row has none',
+        async () => {
+          const rows = [rowOf(1), rowOf(2, { value: '{"price":2}' }), rowOf(3)];
+          const version = await append.commit(staging => staging.append(written(rows, [[1, 0, 0], null, [0, 2, -1]])));
+          const given: { seq: number; text: string | null; vector: number[] | null }[] = [];
+          for await (const batch of version.scanIndexable({ where: '`price` >= 1', batchRows: 2 })) {
+            for (const { row, text, vector } of batch) given.push({ seq: row.seq, text, vector: vector && [...vector] });
+          }
+          expect(given.sort((one, other) => one.seq - other.seq)).toEqual([
+            { seq: 1, text: 'note 1', vector: [1, 0, 0] },
+            { seq: 2, text: null, vector: null },
+            { seq: 3, text: 'note 3', vector: [0, 2, -1] },
+          ]);
+        },
+      );
 
       test.each([
         [{ price: { $gte: 3 } }, [3, 4, 5, 6]],

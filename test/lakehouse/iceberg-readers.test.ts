@@ -105,30 +105,45 @@ describe('icebird, which knows nothing of Tailwater,', () => {
         { column: 'id', transform: 'bucket' as const, buckets: 3 },
       ],
     ],
-  ])('finds the rows that Tailwater finds, after upserts, deletions, new columns, wider ones and merges: %s', async (name, partitionBy) => {
-    const definition = { ...UPSERT, incarnation: name.replaceAll(' ', '-'), table: { format: 'iceberg' as const, partitionBy, sortBy: [] } };
-    const table = new Table(store, definition, SCHEMA);
-    const random = seededRandom(11);
-    let seq = 0;
-    for (let round = 0; round < 6; round++) {
-      const schema = round < 3 ? SCHEMA : WIDE;
-      await table.commit(async staging => {
-        if (round === 3) await staging.evolve(WIDE);
-        const ids = Array.from({ length: 12 }, () => Math.floor(random.float() * 25));
-        const keys = [...new Set(ids.map(id => `k${id}`))];
-        const taken = await staging.takeKeys(keys.map(utf8), keys.map(() => seq + 1));
-        const rows = keys.slice(round === 0 ? 0 : 2).map(key => {
-          seq++;
-          const value = { id: key, text: `note ${seq}`, price: round < 3 ? seq : seq + 0.25, ...(round < 3 ? {} : { flag: seq % 2 === 0 }) };
-          return rowOf(seq, { key, value: JSON.stringify(value), timeMs: 1_767_225_600_000 + seq * 7_200_000 });
-        });
-        await staging.append({ rows });
-        await staging.appendChanges(taken.map(row => ({ row, supersededAtMs: row.ingestedAtMs })));
-        if (round === 4) await staging.optimize({ textIndex: false, vectorIndex: false, compactFragments: true });
-      }, schema);
-      const found = await asIcebird(table);
-      expect(found.length).toBeGreaterThan(5);
-      expect(found).toEqual(await asTailwater(table));
-    }
-  });
+  ])(
+    'finds the rows that Tailwater finds, after upserts, deletions, new columns, wider ones and merges: %s',
+    async (name, partitionBy) => {
+      const definition = {
+        ...UPSERT,
+        incarnation: name.replaceAll(' ', '-'),
+        table: { format: 'iceberg' as const, partitionBy, sortBy: [] },
+      };
+      const table = new Table(store, definition, SCHEMA);
+      const random = seededRandom(11);
+      let seq = 0;
+      for (let round = 0; round < 6; round++) {
+        const schema = round < 3 ? SCHEMA : WIDE;
+        await table.commit(async staging => {
+          if (round === 3) await staging.evolve(WIDE);
+          const ids = Array.from({ length: 12 }, () => Math.floor(random.float() * 25));
+          const keys = [...new Set(ids.map(id => `k${id}`))];
+          const taken = await staging.takeKeys(
+            keys.map(utf8),
+            keys.map(() => seq + 1),
+          );
+          const rows = keys.slice(round === 0 ? 0 : 2).map(key => {
+            seq++;
+            const value = {
+              id: key,
+              text: `note ${seq}`,
+              price: round < 3 ? seq : seq + 0.25,
+              ...(round < 3 ? {} : { flag: seq % 2 === 0 }),
+            };
+            return rowOf(seq, { key, value: JSON.stringify(value), timeMs: 1_767_225_600_000 + seq * 7_200_000 });
+          });
+          await staging.append({ rows });
+          await staging.appendChanges(taken.map(row => ({ row, supersededAtMs: row.ingestedAtMs })));
+          if (round === 4) await staging.optimize({ textIndex: false, vectorIndex: false, compactFragments: true });
+        }, schema);
+        const found = await asIcebird(table);
+        expect(found.length).toBeGreaterThan(5);
+        expect(found).toEqual(await asTailwater(table));
+      }
+    },
+  );
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { seededRandom, TailwaterError, utf8 } from '../../src/base/index.ts';
 import { type Journal, ObjectJournal } from '../../src/journal/index.ts';
 import { MemoryObjectStore } from '../../src/storage/index.ts';
+import { catalogMachine, encodeCatalogEntry } from '../../src/streams/catalog/catalog-machine.ts';
 import { Catalog, type LogShard, type StreamChange, type StreamSettings } from '../../src/streams/index.ts';
 import { VirtualClock } from '../harness/virtual-clock.ts';
 import { appendOf, openShard, withFaults } from './log-support.ts';
@@ -56,6 +57,26 @@ describe('creating a stream', () => {
     expect(two.catalog.byIncarnation(definition.incarnation)).toEqual(definition);
     const receipt = await two.catalog.shardOf(definition).append(appendOf(definition.incarnation, 2, 'x'));
     expect(receipt.parts[0].first).toBe(0);
+  });
+
+  test('from when there was one table format keeps it, also for who asks for it again without naming one', async () => {
+    const deployment = new Deployment();
+    const { catalog } = await deployment.open();
+    const { definition } = await catalog.create('old', { kind: 'append', table: { format: 'lance' } });
+    const again = await catalog.create('old', APPEND);
+    expect([again.created, again.definition.table]).toEqual([false, { format: 'lance' }]);
+    await expect(catalog.create('old', { ...APPEND, table: { format: 'iceberg' } })).rejects.toMatchObject({
+      code: 'TW_STREAM_EXISTS',
+      data: { differing: ['table'] },
+    });
+    const { table: _table, ...without } = definition;
+    const change = { kind: 'created', stream: { definition: without as typeof definition, shard: 0 } } as const;
+    const entry = encodeCatalogEntry({ writerId: 'w', writerSequence: 1, nonce: 'n', change });
+    const state = catalogMachine.apply(catalogMachine.initial(), 1, entry);
+    expect(state.byName.get('old')!.definition).toEqual(definition);
+    expect(catalogMachine.decodeCheckpoint(catalogMachine.encodeCheckpoint(state)).byName.get('old')!.definition).toEqual(
+      definition,
+    );
   });
 
   test('again with the same settings finds it, however they are written', async () => {

@@ -24,7 +24,10 @@ export function encodeContainer(
   sync: Uint8Array,
 ): Uint8Array {
   const type = typeOf(schema);
-  const header: Record<string, Buffer> = { 'avro.schema': Buffer.from(JSON.stringify(schema)), 'avro.codec': Buffer.from('null') };
+  const header: Record<string, Buffer> = {
+    'avro.schema': Buffer.from(JSON.stringify(schema)),
+    'avro.codec': Buffer.from('null'),
+  };
   for (const [name, value] of Object.entries(metadata)) header[name] = Buffer.from(value);
   const parts = [MAGIC, METADATA.toBuffer(header), sync];
   if (records.length > 0) {

@@ -1,4 +1,4 @@
-import { DuckDBDataChunk, type DuckDBType, BIGINT, BLOB, BOOLEAN, DOUBLE, INTEGER, TIMESTAMPTZ, VARCHAR } from '@duckdb/node-api';
+import { BIGINT, BLOB, BOOLEAN, DOUBLE, DuckDBDataChunk, type DuckDBType, INTEGER, TIMESTAMPTZ, VARCHAR } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import { type ArrowBatch, type ArrowData, type ArrowType, arrow } from '../columns/arrow.ts';
 import type { IcebergField, IcebergType } from './iceberg-types.ts';
@@ -22,7 +22,12 @@ const DUCK_TYPES: Readonly<Record<IcebergType, DuckDBType>> = {
   timestamptz: TIMESTAMPTZ,
 };
 
-const WIDTHS: Readonly<Record<'int' | 'long' | 'double' | 'timestamptz', number>> = { int: 4, long: 8, double: 8, timestamptz: 8 };
+const WIDTHS: Readonly<Record<'int' | 'long' | 'double' | 'timestamptz', number>> = {
+  int: 4,
+  long: 8,
+  double: 8,
+  timestamptz: 8,
+};
 
 /** Rows [start, start + count) of a batch as a chunk; `groups` becomes a last column of integers. A column that the batch lacks is null. */
 export function toChunk(
@@ -145,8 +150,7 @@ function readBytes(vector: Vector, type: ArrowType, rows: number, validity: Vali
   const slots = duckdb.vector_get_data(vector, rows * SLOT);
   const view = new DataView(slots.buffer, slots.byteOffset, slots.byteLength);
   const valueOffsets = new Int32Array(rows + 1);
-  const present = (row: number): boolean =>
-    validity.nullCount === 0 || (validity.nullBitmap[row >> 3] & (1 << (row & 7))) !== 0;
+  const present = (row: number): boolean => validity.nullCount === 0 || (validity.nullBitmap[row >> 3] & (1 << (row & 7))) !== 0;
   for (let row = 0; row < rows; row++) {
     valueOffsets[row + 1] = valueOffsets[row] + (present(row) ? view.getUint32(row * SLOT, true) : 0);
   }

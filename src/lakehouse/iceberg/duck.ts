@@ -57,15 +57,19 @@ export class Duck {
     this.#instance = null;
   }
 
-  #create(): Promise<DuckDBInstance> {
+  async #create(): Promise<DuckDBInstance> {
     const { threads, memoryBytes, spillFolder } = this.#settings;
-    return DuckDBInstance.create(':memory:', {
+    const instance = await DuckDBInstance.create(':memory:', {
       threads: String(threads),
       memory_limit: `${Math.ceil(memoryBytes / 1024 ** 2)}MiB`,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       ...(spillFolder === null ? { temp_directory: '' } : { temp_directory: spillFolder }),
     });
+    const connection = await instance.connect();
+    await connection.run('SET GLOBAL parquet_metadata_cache = true');
+    connection.closeSync();
+    return instance;
   }
 }
 

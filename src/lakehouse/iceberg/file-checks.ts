@@ -36,7 +36,10 @@ export async function explainFault(
 ): Promise<unknown> {
   if (isTailwaterError(error) && error.code !== 'TW_DATA_DAMAGED') return error;
   if (version !== null && (await files.size(`${folder}/metadata/${metadataName(version)}`)) === null) {
-    return new TailwaterError('TW_HISTORY_EXPIRED', { detail: `Version ${version} of ${folder} is no longer kept.`, cause: error });
+    return new TailwaterError('TW_HISTORY_EXPIRED', {
+      detail: `Version ${version} of ${folder} is no longer kept.`,
+      cause: error,
+    });
   }
   for (const { name } of read) {
     const problem = await problemOf(files, `${folder}/data/${name}`);

@@ -43,7 +43,11 @@ export class IcebergStaging implements TableStaging {
     const draft = async (kind: 'rows' | 'changes', version: number | null): Promise<DraftOfDataset> => {
       const { incarnation } = definition;
       const table = version === null ? null : await context.loader.load(tableFolder(incarnation, kind), version);
-      return new DraftOfDataset(context, { incarnation, kind, base: table, layout: () => layoutOf(definition, schema, kind) }, schema);
+      return new DraftOfDataset(
+        context,
+        { incarnation, kind, base: table, layout: () => layoutOf(definition, schema, kind) },
+        schema,
+      );
     };
     const rows = await draft('rows', base?.rows ?? null);
     const changes = definition.kind === 'append' ? null : await draft('changes', base?.changes ?? null);
@@ -122,7 +126,8 @@ export class IcebergStaging implements TableStaging {
     const old = new AdditiveHash();
     const all = new AdditiveHash();
     let newCount = 0;
-    const only = hashed === 'all' ? {} : { only: (file: IcebergTable['data'][number]) => mayBeAbove(view.fields, file, watermark) };
+    const only =
+      hashed === 'all' ? {} : { only: (file: IcebergTable['data'][number]) => mayBeAbove(view.fields, file, watermark) };
     for await (const { batch, live } of reads.batches(['_partition', '_offset'], null, only)) {
       const partitions = new NumberReader(columnData(batch, '_partition'));
       const offsets = new Int64Reader(columnData(batch, '_offset'));

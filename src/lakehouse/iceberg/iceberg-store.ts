@@ -1,16 +1,18 @@
-import { type Clock, type Random, systemClock, systemRandom, TailwaterError } from '../../base/index.ts';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, type Random, randomId, systemClock, systemRandom, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { DatasetKind } from '../columns/arrow-schema.ts';
 import { NamedReads, readError } from '../datasets/read-errors.ts';
 import type { TableStaging, TableStore, TableVersion, TableVersions } from '../table-store.ts';
 import type { TableSchema } from '../table-types.ts';
 import { DUCK_DEFAULTS, Duck, type DuckSettings } from './duck.ts';
+import { FileChecks } from './file-checks.ts';
 import { ICEBERG_DEFAULTS, type IcebergContext, type IcebergSettings } from './iceberg-context.ts';
 import { IcebergStaging } from './iceberg-staging.ts';
 import { IcebergVersion } from './iceberg-version.ts';
 import { ParquetWriter } from './parquet-writer.ts';
 import { PositionDeletes } from './position-deletes.ts';
-import { FileChecks } from './file-checks.ts';
 import { pruneDataset } from './prune.ts';
 import { LocalTableFiles, type TableFiles } from './table-files.ts';
 import { TableLoader, tableFolder } from './table-loader.ts';
@@ -41,7 +43,8 @@ export class IcebergTableStore implements TableStore {
   /** `root` is a local folder, created when needed. */
   static async open(root: string, options: IcebergStoreOptions = {}): Promise<IcebergTableStore> {
     const files = options.files ?? new LocalTableFiles(root);
-    const duck = new Duck({ ...DUCK_DEFAULTS, ...options.duck });
+    const spillFolder = join(tmpdir(), `tailwater-spill-${randomId(systemRandom)}`);
+    const duck = new Duck({ ...DUCK_DEFAULTS, spillFolder, ...options.duck });
     return new IcebergTableStore({
       files,
       duck,
@@ -73,7 +76,12 @@ export class IcebergTableStore implements TableStore {
 
   async prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void> {
     const changes = keep.map(versions => versions.changes).filter(version => version !== null);
-    await pruneDataset(this.#context, definition.incarnation, 'rows', keep.map(versions => versions.rows));
+    await pruneDataset(
+      this.#context,
+      definition.incarnation,
+      'rows',
+      keep.map(versions => versions.rows),
+    );
     await pruneDataset(this.#context, definition.incarnation, 'changes', changes);
   }
 

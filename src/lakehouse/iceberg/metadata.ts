@@ -126,5 +126,7 @@ function marked(checksum: string): string {
 }
 
 function checksumOf(name: string, text: string): string {
-  return crc32c(utf8(`${name}\n${text}`)).toString(16).padStart(8, '0');
+  return crc32c(utf8(`${name}\n${text}`))
+    .toString(16)
+    .padStart(8, '0');
 }

@@ -19,10 +19,14 @@ export interface TableLayout {
   sortBy: readonly string[];
 }
 
-/** `changes` are never partitioned: they are read by offset. Rows of upsert streams are sorted by key, unless the stream says otherwise. */
+/**
+ * `changes` are read by offset, so they are sorted by it and not partitioned. Rows of upsert streams are sorted by key, unless the stream
+ * says otherwise; records of append streams come in the order of their offsets.
+ */
 export function layoutOf(definition: StreamDefinition, schema: TableSchema, kind: DatasetKind): TableLayout {
   const { table } = definition;
-  if (kind === 'changes' || table.format !== 'iceberg') return { rules: [], sortBy: [] };
+  if (kind === 'changes') return { rules: [], sortBy: ['_partition', '_offset'] };
+  if (table.format !== 'iceberg') return { rules: [], sortBy: [] };
   const nameOf = (path: string): string => columnOf(schema, path);
   const sortBy = table.sortBy.length > 0 ? table.sortBy.map(nameOf) : definition.kind === 'upsert' ? ['_key_text'] : [];
   return { rules: table.partitionBy.map(rule => ({ rule, column: nameOf(rule.column) })), sortBy };

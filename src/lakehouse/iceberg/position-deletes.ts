@@ -1,4 +1,4 @@
-import { arrow, type ArrowBatch } from '../columns/arrow.ts';
+import { type ArrowBatch, arrow } from '../columns/arrow.ts';
 import { BytesBuilder, Int64Builder } from '../columns/builders.ts';
 import { BytesReader, columnData, Int64Reader } from '../columns/column-readers.ts';
 import type { Duck } from './duck.ts';
@@ -55,7 +55,12 @@ export class PositionDeletes {
   async #read(name: string, file: TableFile): Promise<DeletedRows> {
     const rows = new Map<string, Set<number>>();
     const files = [{ file, path: this.#files.enginePath(name), deleted: null }];
-    for await (const { batch } of readFiles(this.#duck, { files, tableFields: DELETE_FIELDS, fields: DELETE_FIELDS, where: null })) {
+    for await (const { batch } of readFiles(this.#duck, {
+      files,
+      tableFields: DELETE_FIELDS,
+      fields: DELETE_FIELDS,
+      where: null,
+    })) {
       const paths = new BytesReader(columnData(batch, 'file_path'));
       const positions = new Int64Reader(columnData(batch, 'pos'));
       for (let at = 0; at < batch.numRows; at++) {

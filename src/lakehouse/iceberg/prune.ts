@@ -1,7 +1,7 @@
 import type { DatasetKind } from '../columns/arrow-schema.ts';
 import type { IcebergContext } from './iceberg-context.ts';
-import { currentSnapshot } from './metadata.ts';
 import { nameOf } from './manifests.ts';
+import { currentSnapshot } from './metadata.ts';
 import { tableFolder, versionOfName } from './table-loader.ts';
 
 /**

@@ -33,7 +33,12 @@ export async function publish(
   }
 }
 
-function tableMetadata(context: IcebergContext, draft: TableDraft, base: IcebergTable | null, outcome: DraftOutcome): TableMetadata {
+function tableMetadata(
+  context: IcebergContext,
+  draft: TableDraft,
+  base: IcebergTable | null,
+  outcome: DraftOutcome,
+): TableMetadata {
   const { fields, lastColumnId } = outcome;
   const nowMs = Math.floor(context.clock.nowMs());
   if (base !== null) {
@@ -43,7 +48,15 @@ function tableMetadata(context: IcebergContext, draft: TableDraft, base: Iceberg
   const layout = draft.layoutOf(fields);
   const location = context.files.uri(draft.folder);
   const uuid = uuidOf(context.random);
-  return firstMetadata({ uuid, location, fields, lastColumnId, spec: specOf(null, layout, fields), sort: sortFields(layout, fields), nowMs });
+  return firstMetadata({
+    uuid,
+    location,
+    fields,
+    lastColumnId,
+    spec: specOf(null, layout, fields),
+    sort: sortFields(layout, fields),
+    nowMs,
+  });
 }
 
 /** The files of one new snapshot. */
@@ -65,7 +78,11 @@ class Publication {
     this.#sequenceNumber = metadata['last-sequence-number'] + 1;
   }
 
-  async snapshot(outcome: DraftOutcome, watermark: readonly number[] | null, present: ReadonlySet<string>): Promise<TableMetadata> {
+  async snapshot(
+    outcome: DraftOutcome,
+    watermark: readonly number[] | null,
+    present: ReadonlySet<string>,
+  ): Promise<TableMetadata> {
     const manifests = await this.#manifests(outcome);
     const parentId = this.#metadata['current-snapshot-id'];
     const list = await this.#write('list', sync => {
@@ -97,7 +114,12 @@ class Publication {
     const removed = new Set(outcome.removed.map(file => file.name));
     const dataAnew = many || removed.size > 0;
     const deletesAnew = many || outcome.deletesReplaced;
-    const data = entriesOf(dataAnew ? (this.#base?.data ?? []) : [], file => removed.has(file.name), this.#stamped(outcome.added), this.#id);
+    const data = entriesOf(
+      dataAnew ? (this.#base?.data ?? []) : [],
+      file => removed.has(file.name),
+      this.#stamped(outcome.added),
+      this.#id,
+    );
     const oldDeletes = deletesAnew ? (this.#base?.deletes ?? []) : [];
     const deletes = entriesOf(oldDeletes, () => outcome.deletesReplaced, this.#stamped(outcome.addedDeletes), this.#id);
     const kept = base.filter(manifest => !(manifest.content === 0 ? dataAnew : deletesAnew));
@@ -127,7 +149,8 @@ class Publication {
     return files.map(file => ({ ...file, snapshotId: this.#id, sequenceNumber: this.#sequenceNumber }));
   }
 
-  #uriOf = (folder: 'data' | 'metadata', name: string): string => this.#context.files.uri(`${this.#draft.folder}/${folder}/${name}`);
+  #uriOf = (folder: 'data' | 'metadata', name: string): string =>
+    this.#context.files.uri(`${this.#draft.folder}/${folder}/${name}`);
 }
 
 function entriesOf(
@@ -137,8 +160,9 @@ function entriesOf(
   snapshotId: number,
 ): ManifestEntry[] {
   return [
-    ...old.map((file): ManifestEntry =>
-      isRemoved(file) ? { status: 'deleted', file: { ...file, snapshotId } } : { status: 'existing', file },
+    ...old.map(
+      (file): ManifestEntry =>
+        isRemoved(file) ? { status: 'deleted', file: { ...file, snapshotId } } : { status: 'existing', file },
     ),
     ...added.map((file): ManifestEntry => ({ status: 'added', file })),
   ];

@@ -47,8 +47,14 @@ async function writePositions(connection: DuckDBConnection, table: string, view:
   for (let start = 0; start < places.length; start += CHUNK_ROWS) {
     const part = places.slice(start, start + CHUNK_ROWS);
     const chunk = DuckDBDataChunk.create([BIGINT, BIGINT], part.length);
-    chunk.setColumnValues(0, part.map(([file]) => file));
-    chunk.setColumnValues(1, part.map(([, position]) => position));
+    chunk.setColumnValues(
+      0,
+      part.map(([file]) => file),
+    );
+    chunk.setColumnValues(
+      1,
+      part.map(([, position]) => position),
+    );
     appender.appendDataChunk(chunk);
   }
   appender.closeSync();

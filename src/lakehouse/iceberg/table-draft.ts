@@ -7,9 +7,9 @@ import type { IcebergContext } from './iceberg-context.ts';
 import type { IcebergField, PartitionSpec, PartitionValue, TableFile } from './iceberg-types.ts';
 import { currentSchema } from './metadata.ts';
 import type { FileTarget, WrittenFile } from './parquet-writer.ts';
-import { deletesBatch, DELETE_FIELDS } from './position-deletes.ts';
-import { groupRows, type TableLayout, partitionSpec } from './partitioning.ts';
+import { groupRows, partitionSpec, type TableLayout } from './partitioning.ts';
 import { type BinToRewrite, planMerge } from './plan-merge.ts';
+import { DELETE_FIELDS, deletesBatch } from './position-deletes.ts';
 import { rewriteFiles } from './rewrite.ts';
 import { type IcebergTable, tableFolder } from './table-loader.ts';
 import { type PlacedRow, placeOf, TableReads, type TableView } from './table-reads.ts';
@@ -144,7 +144,12 @@ export class TableDraft {
     for (const [name, positions] of this.#deleted) {
       deleted.set(name, new Set([...(deleted.get(name) ?? []), ...positions]));
     }
-    return { ...placeOf(this.#context, this.#folder, this.#base?.version ?? null), data: this.#data(), deleted, fields: this.#fields };
+    return {
+      ...placeOf(this.#context, this.#folder, this.#base?.version ?? null),
+      data: this.#data(),
+      deleted,
+      fields: this.#fields,
+    };
   }
 
   /** Writes what is still in memory. */

@@ -1,9 +1,9 @@
 import { byteString, TailwaterError } from '../../base/index.ts';
-import { arrow, type ArrowBatch } from '../columns/arrow.ts';
+import { type ArrowBatch, arrow } from '../columns/arrow.ts';
+import { recordColumns } from '../columns/arrow-schema.ts';
 import { BytesBuilder } from '../columns/builders.ts';
 import { RowDecoder } from '../columns/decode-rows.ts';
 import { keyText } from '../columns/encode-rows.ts';
-import { recordColumns } from '../columns/arrow-schema.ts';
 import { decodePlan } from '../columns/value-decoder.ts';
 import type { TableRow, TableSchema } from '../table-types.ts';
 import { intOf, longOf } from './bounds.ts';
@@ -13,8 +13,8 @@ import { fieldNamed } from './fields.ts';
 import { explainFault } from './file-checks.ts';
 import type { IcebergContext } from './iceberg-context.ts';
 import type { IcebergField, TableFile } from './iceberg-types.ts';
-import { countFiles, type FileQuery, type ReadBatch, type ReadFile, readFiles, readName } from './parquet-reader.ts';
 import { currentSchema } from './metadata.ts';
+import { countFiles, type FileQuery, type ReadBatch, type ReadFile, readFiles, readName } from './parquet-reader.ts';
 import type { DeletedRows } from './position-deletes.ts';
 import type { IcebergTable } from './table-loader.ts';
 
@@ -122,7 +122,8 @@ export class TableReads {
       }
     };
     const column = this.columnOf('_key_text');
-    if (texts.length <= MAX_NAMED_KEYS) await read(`${column} IN (${texts.map(duckText).join(', ')})`);
+    if (texts.length === 1) await read(`${column} = ${duckText(texts[0])}`);
+    else if (texts.length <= MAX_NAMED_KEYS) await read(`${column} IN (${texts.map(duckText).join(', ')})`);
     else if (query.files.length > 0) await this.#withTexts(texts, table => read(`${column} IN (SELECT text FROM ${table})`));
     return found;
   }
@@ -140,7 +141,9 @@ export class TableReads {
   columnOf(name: string): string {
     const field = this.#view.fields.find(each => each.name === name);
     if (field !== undefined) return readName(field);
-    throw new TailwaterError('TW_BAD_REQUEST', { detail: `A condition names the column ${name}, which the table does not have.` });
+    throw new TailwaterError('TW_BAD_REQUEST', {
+      detail: `A condition names the column ${name}, which the table does not have.`,
+    });
   }
 
   #explained(error: unknown, query: FileQuery): Promise<unknown> {
@@ -156,7 +159,9 @@ export class TableReads {
 
   #query(names: readonly string[], where: string | null, only: (file: TableFile) => boolean = () => true): FileQuery {
     const { data, deleted, fields, pathOf } = this.#view;
-    const files = data.filter(only).map((file): ReadFile => ({ file, path: pathOf(file), deleted: deleted.get(file.name) ?? null }));
+    const files = data
+      .filter(only)
+      .map((file): ReadFile => ({ file, path: pathOf(file), deleted: deleted.get(file.name) ?? null }));
     return { files, tableFields: fields, fields: names.map(name => fieldNamed(fields, name)), where };
   }
 
@@ -195,7 +200,9 @@ function mayHoldKey(keyId: number, file: TableFile, texts: readonly string[]): b
   if (texts.length > MAX_NAMED_KEYS) return true;
   return texts.some(text => {
     const bytes = Buffer.from(text);
-    return (lower === undefined || Buffer.compare(bytes, lower) >= 0) && (upper === undefined || Buffer.compare(bytes, upper) <= 0);
+    return (
+      (lower === undefined || Buffer.compare(bytes, lower) >= 0) && (upper === undefined || Buffer.compare(bytes, upper) <= 0)
+    );
   });
 }
 

@@ -1,9 +1,9 @@
 import type { ArrowTable } from '../columns/arrow.ts';
 import { encodeRows, keyText } from '../columns/encode-rows.ts';
+import { parseCondition } from '../columns/sql-syntax.ts';
 import type { TableSchema } from '../table-types.ts';
 import type { StoredRow } from './memory-dataset.ts';
 import { type ColumnValue, evaluate } from './sql-evaluate.ts';
-import { parseCondition } from '../columns/sql-syntax.ts';
 
 /** The rows for which a condition is true. */
 export function rowsWhere(schema: TableSchema, rows: readonly StoredRow[], where: string | null | undefined): StoredRow[] {

@@ -50,7 +50,10 @@ export function normaliseSettings(settings: unknown): NormalSettings {
         : { fields: fieldsOf(objectOf(given.search, 'search', ['fields']).fields, 'search.fields') },
     table: tableDefinition(
       given.table === undefined ? {} : objectOf(given.table, 'table', ['format', 'partitionBy', 'sortBy']),
-      { searchable: given.embed !== undefined || given.search !== undefined, schema: given.schema === undefined ? null : schemaOf(given.schema) },
+      {
+        searchable: given.embed !== undefined || given.search !== undefined,
+        schema: given.schema === undefined ? null : schemaOf(given.schema),
+      },
       bad,
     ),
     historyMs: durationOf(given.history ?? DEFAULT_HISTORY, 'history'),

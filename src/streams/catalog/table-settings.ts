@@ -54,7 +54,8 @@ function ruleOf(text: string, path: string, schema: JsonObject | null, refuse: R
   const type = typeOf(schema, column);
   if (type === null) throw refuse(path, notDeclared(column));
   if (bucketColumn === undefined) {
-    if (type !== 'string' && type !== 'boolean') throw refuse(path, `is a ${type}; only texts and booleans are values to partition by`);
+    if (type !== 'string' && type !== 'boolean')
+      throw refuse(path, `is a ${type}; only texts and booleans are values to partition by`);
     return { column, transform: 'identity' };
   }
   if (type !== 'string' && type !== 'integer') throw refuse(path, `is a ${type}; buckets are of texts and integers`);
@@ -74,12 +75,15 @@ function typeOf(schema: JsonObject | null, property: string): string | null {
   if (!isJsonObject(declared)) return null;
   const types = (Array.isArray(declared.type) ? declared.type : [declared.type]).filter(type => type !== 'null');
   const [type] = types;
-  return types.length === 1 && typeof type === 'string' && ['string', 'integer', 'number', 'boolean'].includes(type) ? type : null;
+  return types.length === 1 && typeof type === 'string' && ['string', 'integer', 'number', 'boolean'].includes(type)
+    ? type
+    : null;
 }
 
 function textsOf(given: unknown, path: string, refuse: Refusal): string[] {
   if (given === undefined) return [];
-  const isList = Array.isArray(given) && given.length <= MAX_RULES && given.every(each => typeof each === 'string' && each.length <= 512);
+  const isList =
+    Array.isArray(given) && given.length <= MAX_RULES && given.every(each => typeof each === 'string' && each.length <= 512);
   if (!isList) throw refuse(path, `must be a list of at most ${MAX_RULES} texts`);
   const texts = given as string[];
   const twice = texts.find((text, index) => texts.indexOf(text) !== index);
