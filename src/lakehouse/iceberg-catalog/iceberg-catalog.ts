@@ -98,7 +98,7 @@ export class IcebergCatalog {
     return tablesIn(document, namespace);
   }
 
-  /** TW_NAMESPACE_NOT_FOUND, TW_TABLE_NOT_FOUND. */
+  /** TW_TABLE_NOT_FOUND. */
   async load(table: TableName): Promise<LoadedTable> {
     const streams = streamNamespace(table.namespace);
     return streams === null ? this.#own.load(table) : this.#streamed.load(streams, table.name);

@@ -59,18 +59,15 @@ export class OwnTables {
     return (await this.#document.read())?.value ?? EMPTY_CATALOG;
   }
 
+  /** TW_TABLE_NOT_FOUND, also where there is no such namespace: engines try names that may mean a table or a part of one. */
   async load(table: TableName): Promise<LoadedTable> {
-    const document = await this.read();
-    requireNamespace(document, table.namespace);
-    const entry = requireTable(document, table);
+    const entry = requireTable(await this.read(), table);
     return { metadata: await this.#metadata(entry), location: this.#files.uri(entry.metadata) };
   }
 
   /** The address of the newest metadata, without reading them. */
   async locationOf(table: TableName): Promise<string> {
-    const document = await this.read();
-    requireNamespace(document, table.namespace);
-    return this.#files.uri(requireTable(document, table).metadata);
+    return this.#files.uri(requireTable(await this.read(), table).metadata);
   }
 
   /** `stage`: nothing is kept; the client commits what it makes of the answer. */

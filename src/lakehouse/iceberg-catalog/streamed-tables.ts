@@ -2,6 +2,7 @@ import { TailwaterError } from '../../base/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { DatasetKind } from '../columns/arrow-schema.ts';
+import { schemaInFiles } from '../iceberg/fields.ts';
 import type { TableMetadata } from '../iceberg/iceberg-types.ts';
 import { nameOf } from '../iceberg/manifests.ts';
 import type { TableFiles } from '../iceberg/table-files.ts';
@@ -57,7 +58,7 @@ export class StreamedTables {
     const { folder, version, location } = await this.#find(namespace, name);
     const metadata = await this.#loader.metadata(folder, version);
     const present = new Set(await this.#options.files.list(`${folder}/metadata`));
-    return { metadata: metadataOf(withSnapshotsOf(metadata, present)), location };
+    return { metadata: metadataOf(asShown(metadata, present)), location };
   }
 
   async locationOf(namespace: string, name: string): Promise<string> {
@@ -89,11 +90,17 @@ function versionOf(state: TableState, part: DatasetKind): number | null {
   return part === 'rows' ? state.rowsVersion : state.changesVersion;
 }
 
-/** Without the snapshots of versions that have been deleted since: an engine would find their files missing. */
-function withSnapshotsOf(metadata: TableMetadata, present: ReadonlySet<string>): TableMetadata {
+/** As it stands in its file, without the snapshots of versions that have been deleted since: an engine would find their files missing. */
+function asShown(metadata: TableMetadata, present: ReadonlySet<string>): TableMetadata {
   const snapshots = metadata.snapshots.filter(snapshot => present.has(nameOf(snapshot['manifest-list'])));
   const ids = new Set(snapshots.map(snapshot => snapshot['snapshot-id']));
-  return { ...metadata, snapshots, 'snapshot-log': metadata['snapshot-log'].filter(entry => ids.has(entry['snapshot-id'])) };
+  const schemas = metadata.schemas.map(schemaInFiles);
+  return {
+    ...metadata,
+    schemas,
+    snapshots,
+    'snapshot-log': metadata['snapshot-log'].filter(entry => ids.has(entry['snapshot-id'])),
+  };
 }
 
 function notFound(detail: string): TailwaterError {
