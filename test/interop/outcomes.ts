@@ -24,7 +24,13 @@ export function outcomesOf(name: string, ran: Ran, expected: Expected): Outcome[
   return Object.entries(expected).map(([operation, value]) => {
     const found = results.get(operation);
     const fault = found === undefined ? `not reached: ${ran.stderr.trim().slice(-600)}` : faultOf(found, value);
-    return { engine: about.engine, version: about.version, operation, ok: fault === null, result: fault ?? described(value) };
+    return {
+      engine: about.engine,
+      version: about.version,
+      operation,
+      ok: fault === null,
+      result: fault ?? described(operation, value),
+    };
   });
 }
 
@@ -46,8 +52,17 @@ export function differenceOf(value: unknown, expected: unknown): string | null {
   return at < 0 ? null : `row ${at} is ${lines[at]}, expected ${expected[at]}`;
 }
 
-function described(expected: unknown): string {
-  return isLines(expected) ? `the same ${expected.length} rows` : 'as expected';
+/** What it means that an operation gave what was expected. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  list: 'the same tables',
+  'attach and list': 'the same tables',
+  types: 'the same types',
+  "append to a stream's table": 'refused as a conflict; nothing changed',
+  'racing commits': 'one wins, the other is told so',
+};
+
+export function described(operation: string, expected: unknown): string {
+  return isLines(expected) ? `the same ${expected.length} rows` : (MEANINGS[operation] ?? 'done, and read back');
 }
 
 function isLines(expected: unknown): expected is string[] {

@@ -205,6 +205,11 @@ describe('what an Iceberg catalog refuses', () => {
       [],
       [{ action: 'set-location', location: 'file:///warehouse/../etc' }],
     ],
+    'a location that climbs out of its folder': [
+      'TW_BAD_REQUEST',
+      [],
+      [{ action: 'set-location', location: '<own>/a/../../etc' }],
+    ],
     'a reference to no snapshot': [
       'TW_BAD_REQUEST',
       [],
@@ -227,7 +232,8 @@ describe('what an Iceberg catalog refuses', () => {
       const before = await withTable(world);
       // What comes before the fault in the same commit must not take effect either.
       const first = { action: 'set-properties', updates: { half: 'done' } };
-      expect(await codeOf(commit(world.catalog, requirements, [first, ...updates]))).toBe(code);
+      const own = JSON.parse(JSON.stringify(updates).replace('<own>', before.metadata.location));
+      expect(await codeOf(commit(world.catalog, requirements, [first, ...own]))).toBe(code);
       expect(await world.catalog.load(TABLE)).toEqual(before);
       expect(world.files.files.size).toBe(1);
     });
@@ -363,6 +369,18 @@ describe('tables of an Iceberg catalog', () => {
     expect(metadata['snapshot-log'].map(entry => entry['snapshot-id'])).toEqual([3]);
     expect(metadata.refs).toEqual({ main: { type: 'branch', 'snapshot-id': 3 } });
     expect(await codeOf(commit(world.catalog, [], [{ action: 'remove-snapshots', 'snapshot-ids': [3] }]))).toBe('TW_BAD_REQUEST');
+  });
+
+  test('earlier metadata files go when they are listed no more, where the table asks for it', async () => {
+    const world = catalogWorld();
+    await withTable(world);
+    const settings = { 'write.metadata.previous-versions-max': '2', 'write.metadata.delete-after-commit.enabled': 'true' };
+    await commit(world.catalog, [], [{ action: 'set-properties', updates: settings }]);
+    for (const id of [1, 2, 3, 4]) await commit(world.catalog, [], snapshotUpdates(id, id));
+    const { metadata, location } = await world.catalog.load(TABLE);
+    const named = [...metadata['metadata-log'].map(entry => entry['metadata-file']), location];
+    expect([...world.files.files.keys()].map(name => world.files.uri(name)).sort()).toEqual(named.sort());
+    expect(named.length).toBe(3);
   });
 
   test('namespaces have levels, and are listed one level at a time', async () => {

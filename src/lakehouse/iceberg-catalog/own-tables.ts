@@ -36,6 +36,8 @@ export interface TableChange {
 
 interface PlannedStep extends TableStep {
   metadata: Metadata;
+  /** Metadata files that are listed no more. */
+  unlisted: string[];
 }
 
 /**
@@ -102,6 +104,7 @@ export class OwnTables {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const steps = await this.#plan(changes);
       if (await this.#attempt(steps)) {
+        await this.#forget(steps);
         return steps.map(({ metadata, next }) => ({ metadata, location: this.#files.uri(next.metadata) }));
       }
     }
@@ -137,7 +140,8 @@ export class OwnTables {
     }
     for (const { table, entry, base, metadata } of planned) {
       const previous = entry === null ? null : { uri: this.#files.uri(entry.metadata), timestampMs: base!['last-updated-ms'] };
-      steps.push(await this.#step(table, entry, withPrevious(metadata, previous)));
+      const { listed, unlisted } = withPrevious(metadata, previous);
+      steps.push({ ...(await this.#step(table, entry, listed)), unlisted });
     }
     return steps;
   }
@@ -153,14 +157,14 @@ export class OwnTables {
       throw new TailwaterError('TW_INTERNAL', { detail: `The name ${name} was drawn twice.` });
     }
     const next = { uuid: metadata['table-uuid'], folder, metadata: name, crc32c: checksumOf(bytes), version };
-    return { table, base: entry?.metadata ?? null, next, metadata };
+    return { table, base: entry?.metadata ?? null, next, metadata, unlisted: [] };
   }
 
   /** A table lies in its own folder, or below it; a new one in a folder that the catalog gave it when it was staged. */
   #folderOf(entry: TableEntry | null, location: string, table: TableName): string {
     const root = this.#files.uri('').replace(/\/*$/, '/');
     const own = entry === null ? null : this.#files.uri(entry.folder);
-    if (own !== null) return location === own || location.startsWith(`${own}/`) ? entry!.folder : this.#misplaced(table);
+    if (own !== null) return isWithin(location, own) ? entry!.folder : this.#misplaced(table);
     const folder = location.startsWith(root) ? location.slice(root.length) : this.#misplaced(table);
     return /^[A-Za-z0-9_-]+\/[A-Za-z0-9_-]+$/.test(folder) ? folder : this.#misplaced(table);
   }
@@ -186,6 +190,17 @@ export class OwnTables {
     return steps.every(({ table, next }) => entryOf(now ?? EMPTY_CATALOG, table)?.metadata === next.metadata);
   }
 
+  /** Where the table asks for it, its metadata files go when they are listed no more. */
+  async #forget(steps: readonly PlannedStep[]): Promise<void> {
+    for (const { metadata, next, unlisted } of steps) {
+      if (metadata.properties['write.metadata.delete-after-commit.enabled'] !== 'true') continue;
+      const own = `${this.#files.uri(next.folder)}/metadata/`;
+      const names = unlisted.filter(uri => uri.startsWith(own)).map(uri => uri.slice(own.length));
+      const plain = names.filter(name => /^[\w-]+\.metadata\.json$/.test(name));
+      await Promise.all(plain.map(name => this.#files.remove(`${next.folder}/metadata/${name}`).catch(() => {})));
+    }
+  }
+
   /** Metadata that certainly nothing names. */
   async #discard(steps: readonly TableStep[], error: unknown): Promise<void> {
     if (error !== null && !isTailwaterError(error)) return;
@@ -203,6 +218,10 @@ export class OwnTables {
   #nowMs(): number {
     return Math.floor(this.#clock.nowMs());
   }
+}
+
+function isWithin(location: string, folder: string): boolean {
+  return location === folder || (location.startsWith(`${folder}/`) && !/(^|\/)\.{1,2}(\/|$)/.test(location.slice(folder.length)));
 }
 
 function checksumOf(bytes: Uint8Array): string {

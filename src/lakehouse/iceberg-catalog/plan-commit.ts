@@ -33,12 +33,17 @@ export function planCommit(base: Metadata | null, commit: TableCommit, nowMs: nu
   return { ...metadata, 'last-updated-ms': Math.max(metadata['last-updated-ms'], nowMs) };
 }
 
-/** With the file of the version before among those listed. */
-export function withPrevious(metadata: Metadata, previous: { uri: string; timestampMs: number } | null): Metadata {
-  if (previous === null) return metadata;
+/** With the file of the version before among those listed; `unlisted` are the addresses of those that this pushes out. */
+export function withPrevious(
+  metadata: Metadata,
+  previous: { uri: string; timestampMs: number } | null,
+): { listed: Metadata; unlisted: string[] } {
+  if (previous === null) return { listed: metadata, unlisted: [] };
   const log = [...metadata['metadata-log'], { 'metadata-file': previous.uri, 'timestamp-ms': previous.timestampMs }];
-  const given = Number(metadata.properties['write.metadata.previous-versions-max']);
-  return { ...metadata, 'metadata-log': log.slice(-(given >= 1 ? given : DEFAULT_PREVIOUS_VERSIONS)) };
+  const given = Math.floor(Number(metadata.properties['write.metadata.previous-versions-max']));
+  const kept = log.slice(-(given >= 1 ? given : DEFAULT_PREVIOUS_VERSIONS));
+  const unlisted = log.slice(0, log.length - kept.length).map(entry => entry['metadata-file']);
+  return { listed: { ...metadata, 'metadata-log': kept }, unlisted };
 }
 
 function requireWhole(metadata: Metadata): void {

@@ -20,6 +20,9 @@ const ABOUT: Readonly<Record<DatasetKind, string>> = {
   changes: 'What upsert streams held before: superseded versions and deletions. Written by Tailwater; other engines read them.',
 };
 
+/** Streams whose place in their journal is remembered. */
+const MAX_STREAMS = 1024;
+
 export const STREAM_NAMESPACES: readonly string[] = Object.keys(PARTS);
 
 export interface StreamedTablesOptions {
@@ -34,6 +37,8 @@ export interface StreamedTablesOptions {
 export class StreamedTables {
   readonly #options: StreamedTablesOptions;
   readonly #loader: TableLoader;
+  /** By incarnation: each remembers where its journal was, so that the next look costs one probe. */
+  readonly #states = new Map<string, TableStates>();
 
   constructor(options: StreamedTablesOptions) {
     this.#options = options;
@@ -77,8 +82,14 @@ export class StreamedTables {
     return { folder, version, location: this.#options.files.uri(`${folder}/metadata/${metadataName(version)}`) };
   }
 
-  #stateOf(stream: StreamDefinition): Promise<TableState | null> {
-    return new TableStates(this.#options.store, stream.incarnation).latest();
+  #stateOf({ incarnation }: StreamDefinition): Promise<TableState | null> {
+    let states = this.#states.get(incarnation);
+    if (states === undefined) {
+      if (this.#states.size >= MAX_STREAMS) this.#states.clear();
+      states = new TableStates(this.#options.store, incarnation);
+      this.#states.set(incarnation, states);
+    }
+    return states.latest();
   }
 }
 

@@ -1,19 +1,11 @@
 import duckdb
 
 from common import SPEC, engine, operation, rows_of, types_of
+from duckdb_extension import load_extensions
 
 engine("DuckDB", duckdb.__version__)
 connection = duckdb.connect()
-try:
-    from duckdb_extensions import import_extension
-
-    for extension in ("avro", "httpfs", "iceberg"):
-        import_extension(extension, con=connection)
-except TypeError:
-    for extension in ("avro", "httpfs", "iceberg"):
-        import_extension(extension)
-for extension in ("avro", "httpfs", "iceberg"):
-    connection.execute(f"LOAD {extension}")
+load_extensions(connection)
 
 
 def query(sql, columns):
