@@ -8,6 +8,12 @@ import type { TableSchema } from './table-types.ts';
 /** The local folder of the tables of each format. */
 export type TableFolders = Readonly<Record<TableFormat, string>>;
 
+export interface FormatOptions {
+  iceberg?: Partial<IcebergSettings>;
+  /** Threads of DuckDB. LanceDB takes its own from the environment. Default 2. */
+  threads?: number;
+}
+
 /** The tables of all streams, each in the format of its definition. */
 export class FormatTableStore implements TableStore {
   readonly #stores: Readonly<Record<TableFormat, TableStore>>;
@@ -16,10 +22,14 @@ export class FormatTableStore implements TableStore {
     this.#stores = stores;
   }
 
-  static async open(folders: TableFolders, iceberg: Partial<IcebergSettings> = {}): Promise<FormatTableStore> {
+  static async open(folders: TableFolders, options: FormatOptions = {}): Promise<FormatTableStore> {
+    const { iceberg = {}, threads } = options;
     return new FormatTableStore({
       lance: await LanceTableStore.open(folders.lance),
-      iceberg: await IcebergTableStore.open(folders.iceberg, { settings: iceberg }),
+      iceberg: await IcebergTableStore.open(folders.iceberg, {
+        settings: iceberg,
+        duck: threads === undefined ? {} : { threads },
+      }),
     });
   }
 

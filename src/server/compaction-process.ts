@@ -76,7 +76,7 @@ export class CompactionProcess implements CompactionRunner {
     if (this.#child) return this.#child;
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const path = fileURLToPath(new URL(`./compaction.worker.${extension}`, import.meta.url));
-    const child = fork(path, [this.#dataDir], {
+    const child = fork(path, [this.#dataDir, String(this.#threads)], {
       env: { ...process.env, ...threadCaps(this.#threads) },
       serialization: 'advanced',
       execArgv: ['--disable-warning=ExperimentalWarning'],

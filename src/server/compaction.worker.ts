@@ -7,8 +7,8 @@ import { joinDataFolder } from './data-folder.ts';
 import { runCompaction } from './run-compaction.ts';
 
 /** The compaction process of a node: takes jobs over IPC, one after another, and ends when the node does. */
-async function open(dataDir: string): Promise<CompactionContext> {
-  const folder = await joinDataFolder(dataDir, systemRandom);
+async function open(dataDir: string, threads: number): Promise<CompactionContext> {
+  const folder = await joinDataFolder(dataDir, systemRandom, threads);
   const embedders = new Embedders({ store: folder.store, clock: systemClock, random: systemRandom, secrets: {} });
   return {
     store: folder.store,
@@ -37,7 +37,7 @@ function send(message: CompactionMessage): void {
 }
 
 /** The compaction process of a node: takes jobs over IPC, one after another, and ends when the node does. */
-const context = open(process.argv[2]);
+const context = open(process.argv[2], Number(process.argv[3]));
 let turn: Promise<void> = Promise.resolve();
 process.on('message', (job: CompactionJob | PruneJob) => {
   turn = turn.then(async () => runJob(await context, job));

@@ -48,13 +48,13 @@ export async function openDataFolder(dataDir: string, random: Random, onTorn: (f
 }
 
 /** Beside the owner, as its compaction process: the log is read only; tables and objects have conditional commits. */
-export async function joinDataFolder(dataDir: string, random: Random): Promise<DataFolder> {
+export async function joinDataFolder(dataDir: string, random: Random, threads?: number): Promise<DataFolder> {
   const paths = pathsOf(dataDir);
   return {
     lock: null,
     store: new FileObjectStore(nodeFileSystem, paths.objects, random),
     journal: await FileJournal.openReadOnly(nodeFileSystem, paths.log),
-    tables: await FormatTableStore.open(paths),
+    tables: await FormatTableStore.open(paths, threads === undefined ? {} : { threads }),
   };
 }
 

@@ -1,6 +1,7 @@
 export { withCounting } from './decorators/with-counting.ts';
 export { withPrefix } from './decorators/with-prefix.ts';
 export { withRetries } from './decorators/with-retries.ts';
+export { storageError } from './file/fault.ts';
 export { FileObjectStore } from './file/file-object-store.ts';
 export type { FileSystem, OpenFile } from './file-system.ts';
 export { listAll, listNames } from './listing.ts';

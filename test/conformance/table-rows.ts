@@ -52,7 +52,11 @@ export function fixturesOf({ search, format }: TableTraits): {
     table,
     search: search ? definition.search : null,
   });
-  return { UPSERT: adapted(UPSERT), APPEND: adapted(APPEND), SCHEMA: search ? SCHEMA : { ...SCHEMA, dimensions: null, text: false } };
+  return {
+    UPSERT: adapted(UPSERT),
+    APPEND: adapted(APPEND),
+    SCHEMA: search ? SCHEMA : { ...SCHEMA, dimensions: null, text: false },
+  };
 }
 
 const START_MS = 1_767_225_600_000;

@@ -47,7 +47,7 @@ export async function checkStream(work: StreamWork): Promise<StreamCheck> {
 }
 
 async function checkTable({ store, folder, definition, findings, progress }: StreamWork, state: TableState): Promise<void> {
-  const tables = await FormatTableStore.open(pathsOf(folder), { checkedBytes: Number.POSITIVE_INFINITY });
+  const tables = await FormatTableStore.open(pathsOf(folder), { iceberg: { checkedBytes: Number.POSITIVE_INFINITY } });
   const onProgress = (read: number): void => progress(`Table of ${definition.name}: ${read} records read`);
   try {
     for (const problem of await verifyTable({ store, tables, definition, state, onProgress })) {

@@ -47,8 +47,10 @@ async function neededNames(
   return needed;
 }
 
-/** Names of another form are nobody's: left-overs of a write that was cut off. */
+/** Also of what a writer that was cut off left: it was based on a version before the one that it was about to name. */
 function baseOf(name: string): number {
   const digits = /^(\d{8,})-/.exec(name)?.[1];
-  return digits === undefined ? Number.POSITIVE_INFINITY : Number(digits);
+  if (digits !== undefined) return Number(digits);
+  const next = /^v(\d+)\.metadata\.json\.\w+\.tmp$/.exec(name)?.[1];
+  return next === undefined ? Number.POSITIVE_INFINITY : Number(next) - 1;
 }

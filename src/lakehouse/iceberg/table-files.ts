@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type FileSystem, nodeFileSystem } from '../../storage/index.ts';
+import { type Random, randomId, systemRandom } from '../../base/index.ts';
+import { type FileSystem, nodeFileSystem, storageError } from '../../storage/index.ts';
 
 /**
  * Where the files of Iceberg tables are: names are relative paths with slashes. A local folder today; on an object store `uri` and
@@ -31,11 +32,13 @@ export interface TableFiles {
 export class LocalTableFiles implements TableFiles {
   readonly #fs: FileSystem;
   readonly #root: string;
+  readonly #random: Random;
   readonly #made = new Set<string>();
 
-  constructor(root: string, fs: FileSystem = nodeFileSystem) {
+  constructor(root: string, fs: FileSystem = nodeFileSystem, random: Random = systemRandom) {
     this.#fs = fs;
     this.#root = root;
+    this.#random = random;
   }
 
   uri(name: string): string {
@@ -57,36 +60,34 @@ export class LocalTableFiles implements TableFiles {
 
   async create(name: string, bytes: Uint8Array): Promise<boolean> {
     const path = this.enginePath(name);
-    const temporary = `${path}.tmp`;
-    await this.#fs.unlink(temporary).catch(() => {});
-    const file = await this.#fs.open(temporary, 'create');
+    // Of its own: another process may be creating the same name.
+    const temporary = `${path}.${randomId(this.#random)}.tmp`;
     try {
-      await file.write(bytes, 0);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-    try {
+      await this.#write(temporary, bytes);
       await this.#fs.link(temporary, path);
+      await this.#fs.syncFolder(dirname(path));
+      return true;
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-      throw error;
+      throw storageError(error, `${name} could not be written`);
     } finally {
       await this.#fs.unlink(temporary).catch(() => {});
     }
-    await this.#fs.syncFolder(dirname(path));
-    return true;
   }
 
   async adopt(written: string, name: string): Promise<void> {
-    const file = await this.#fs.open(this.enginePath(written), 'write');
     try {
-      await file.datasync();
-    } finally {
-      await file.close();
+      const file = await this.#fs.open(this.enginePath(written), 'write');
+      try {
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await this.#fs.rename(this.enginePath(written), this.enginePath(name));
+      await this.#fs.syncFolder(dirname(this.enginePath(name)));
+    } catch (error) {
+      throw storageError(error, `${name} could not be made durable`);
     }
-    await this.#fs.rename(this.enginePath(written), this.enginePath(name));
-    await this.#fs.syncFolder(dirname(this.enginePath(name)));
   }
 
   async makeFolder(folder: string): Promise<void> {
@@ -121,6 +122,16 @@ export class LocalTableFiles implements TableFiles {
   async removeFolder(folder: string): Promise<void> {
     this.#made.clear();
     await rm(this.enginePath(folder), { recursive: true, force: true });
+  }
+
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
+    const file = await this.#fs.open(path, 'create');
+    try {
+      await file.write(bytes, 0);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
   }
 }
 
