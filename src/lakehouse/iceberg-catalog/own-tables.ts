@@ -83,6 +83,8 @@ export class OwnTables {
       refuse('The catalog chooses the location of a table: leave "location" out.');
     }
     const metadata = planCreation(body, { uuid: uuidOf(this.#random), location }, this.#nowMs());
+    // Engines that write to a local folder expect it to be there.
+    await Promise.all([this.#files.makeFolder(`${folder}/metadata`), this.#files.makeFolder(`${folder}/data`)]);
     if (stage) return { metadata, location: null };
     const step = await this.#step(table, null, metadata);
     try {
