@@ -134,6 +134,46 @@ export const ERROR_KINDS = {
     title: 'The uncompacted tail has reached its bound',
     action: 'Wait as Retry-After says while compaction catches up; nothing of this request was written.',
   },
+  TW_NAMESPACE_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such namespace',
+    action: 'Create it, or list namespaces with GET /iceberg/v1/namespaces.',
+  },
+  TW_NAMESPACE_EXISTS: {
+    status: 409,
+    title: 'A namespace of this name exists',
+    action: 'Use it, or another name. Nothing was changed.',
+  },
+  TW_NAMESPACE_NOT_EMPTY: {
+    status: 409,
+    title: 'The namespace is not empty',
+    action: 'Drop its tables and namespaces first. Nothing was changed.',
+  },
+  TW_TABLE_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such table',
+    action: 'Create it, or list tables with GET /iceberg/v1/namespaces/{namespace}/tables.',
+  },
+  TW_TABLE_EXISTS: {
+    status: 409,
+    title: 'A table of this name exists',
+    action: 'Use it, or another name. Nothing was changed.',
+  },
+  TW_TABLE_OF_STREAM: {
+    status: 403,
+    title: 'Tables of streams are written by Tailwater alone',
+    action: 'Create, append to or delete the stream instead, or use a namespace of your own. Nothing was changed.',
+  },
+  TW_COMMIT_CONFLICT: {
+    status: 409,
+    title: 'The table is not as the commit requires',
+    action: 'Load the table again and plan the commit anew. Nothing was changed.',
+  },
+  TW_CONTRADICTION: {
+    status: 422,
+    title: 'The request asks for two things that exclude each other',
+    action: 'Ask for one of them. Nothing was changed.',
+  },
   TW_BUSY: {
     status: 429,
     title: 'Too many requests are in progress',

@@ -21,6 +21,14 @@ export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest
 export { lacksTextIndex } from './compact/upkeep.ts';
 export { FormatTableStore, type TableFolders } from './format-store.ts';
 export { IcebergTableStore } from './iceberg/iceberg-store.ts';
+export { LocalTableFiles } from './iceberg/table-files.ts';
+export { exactJsonText, isMap, type Json, type JsonMap, parseExactJson } from './iceberg-catalog/exact-json.ts';
+export { IcebergCatalog } from './iceberg-catalog/iceberg-catalog.ts';
+export { checkedNamespace, checkLevel, namespaceOf, type TableName } from './iceberg-catalog/names.ts';
+export type { LoadedTable } from './iceberg-catalog/own-tables.ts';
+export { commitOf } from './iceberg-catalog/plan-commit.ts';
+export { has, mapAt, mapsAt, textAt, textMapAt, textsAt } from './iceberg-catalog/reading.ts';
+export { type Metadata, metadataJson } from './iceberg-catalog/types.ts';
 export { LanceTableStore } from './lance/lance-store.ts';
 export { MemoryTableStore } from './model/memory-store.ts';
 export { CompactionQueue, type CompactionQueueOptions } from './queue/compaction-queue.ts';

@@ -19,6 +19,7 @@ export function pathsOf(dataDir: string) {
     objects: join(dataDir, 'objects'),
     lance: join(dataDir, 'lance'),
     iceberg: join(dataDir, 'iceberg'),
+    warehouse: join(dataDir, 'warehouse'),
   };
 }
 

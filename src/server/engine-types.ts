@@ -1,3 +1,4 @@
+import type { IcebergCatalog } from '../lakehouse/index.ts';
 import type { QueryRequest, SearchAnswer } from '../retrieval/index.ts';
 import type {
   Consistency,
@@ -47,6 +48,8 @@ export interface EngineFollowOptions {
  */
 export interface EngineLike {
   readonly features: FeaturesApi;
+  /** Iceberg's REST catalog, over the tables of streams and those of other engines. */
+  readonly iceberg: IcebergCatalog;
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
   getStream(name: string): Promise<StreamInfo>;
   listStreams(): Promise<StreamInfo[]>;

@@ -2,6 +2,7 @@ import { type Clock, randomId, TailwaterError, utf8 } from '../base/index.ts';
 import { FeatureEngine } from '../features/index.ts';
 import { Appender, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
 import { ObjectJournal, Pins } from '../journal/index.ts';
+import type { IcebergCatalog } from '../lakehouse/index.ts';
 import { type QueryRequest, type SearchAnswer, Searcher } from '../retrieval/index.ts';
 import {
   type Consistency,
@@ -44,6 +45,7 @@ import { Compactions } from './compactions.ts';
 import { closeDataFolder, type DataFolder, type OpenFolder, openDataFolder, SHARD } from './data-folder.ts';
 import { EngineFeatures } from './engine-features.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
+import { icebergCatalog } from './iceberg-catalog.ts';
 import { InlineCompaction } from './inline-compaction.ts';
 import { type ComponentStats, Metrics } from './metrics.ts';
 import { type EngineOptions, type EngineSettings, settingsOf } from './settings.ts';
@@ -70,6 +72,7 @@ interface Parts {
 
 /** A node on one data folder: every layer composed, every face served from here. Answers carry records as their bytes. */
 export class Engine implements EngineLike {
+  readonly iceberg: IcebergCatalog;
   readonly #parts: Parts;
   readonly #clock: Clock;
   readonly #appender: Appender;
@@ -89,6 +92,7 @@ export class Engine implements EngineLike {
     const { settings, catalog, streams, residents, pinner, embeddings } = parts;
     this.#parts = parts;
     this.#clock = settings.clock;
+    this.iceberg = icebergCatalog(parts);
     this.#openedAtMs = settings.clock.nowMs();
     this.#appender = new Appender({ catalog, clock: settings.clock });
     this.#searcher = new Searcher({

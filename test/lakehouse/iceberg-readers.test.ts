@@ -70,7 +70,7 @@ async function asIcebird(table: Table): Promise<Plain[]> {
   return rows
     .map(row => ({
       seq: Number(row._seq),
-      partition: Number(row._partition),
+      partition: Number(row._stream_partition),
       offset: Number(row._offset),
       key: row._key_text,
       time: row._time instanceof Date ? row._time.getTime() : row._time,

@@ -1,9 +1,11 @@
-import { isJsonObject, TailwaterError, utf8 } from '../../src/base/index.ts';
+import { isJsonObject, systemClock, systemRandom, TailwaterError, utf8 } from '../../src/base/index.ts';
+import { IcebergCatalog, LocalTableFiles } from '../../src/lakehouse/index.ts';
 import type { AppendAnswer, StreamInfo } from '../../src/server/api.ts';
 import { emptyReport } from '../../src/server/collect/report.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike } from '../../src/server/engine-types.ts';
 import type { FeaturesApi } from '../../src/server/features-api.ts';
 import type { Freshness, LiveRecord } from '../../src/snapshot/index.ts';
+import { MemoryObjectStore } from '../../src/storage/index.ts';
 import { decodeToken, encodeToken, type StreamDefinition, type StreamRecord } from '../../src/streams/index.ts';
 
 const noView = async (): Promise<never> => {
@@ -46,6 +48,14 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
   return {
     records,
     features: NO_FEATURES,
+    iceberg: new IcebergCatalog({
+      streams: () => [],
+      store: new MemoryObjectStore(),
+      files: new LocalTableFiles('.'),
+      warehouse: new LocalTableFiles('.'),
+      clock: systemClock,
+      random: systemRandom,
+    }),
     createStream: async () => info(),
     async getStream(name) {
       definition(name);

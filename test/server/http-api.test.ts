@@ -354,9 +354,11 @@ describe('operations', () => {
   test('the OpenAPI document lists every route with its methods, answers and problems', async () => {
     const document = await answerOf(await server.fetch('/openapi.json'));
     expect(document.openapi).toBe('3.1.0');
-    const routes = Object.entries<Record<string, { responses: object }>>(document.paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`),
+    // The Iceberg catalog has the errors of its own protocol, and a test of its own.
+    const paths = Object.entries<Record<string, { responses: object }>>(document.paths).filter(
+      ([path]) => !path.startsWith('/iceberg/'),
     );
+    const routes = paths.flatMap(([path, methods]) => Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`));
     expect(routes.sort()).toEqual(
       [
         'PUT /v1/streams/{stream}',
@@ -380,7 +382,7 @@ describe('operations', () => {
         'GET /openapi.json',
       ].sort(),
     );
-    for (const methods of Object.values<Record<string, { responses: object }>>(document.paths)) {
+    for (const [, methods] of paths) {
       for (const { responses } of Object.values(methods)) {
         expect(responses).toHaveProperty('default.content.application/problem+json');
         expect(Object.keys(responses).some(status => status.startsWith('2'))).toBe(true);

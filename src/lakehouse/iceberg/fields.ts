@@ -2,7 +2,7 @@ import { TailwaterError } from '../../base/index.ts';
 import type { ArrowType } from '../columns/arrow.ts';
 import { arrowSchema, type DatasetKind } from '../columns/arrow-schema.ts';
 import type { TableSchema } from '../table-types.ts';
-import type { IcebergField, IcebergType } from './iceberg-types.ts';
+import type { IcebergField, IcebergSchema, IcebergType } from './iceberg-types.ts';
 
 /** Field ids of the system columns; the same in every table, for ever. */
 const SYSTEM_IDS: ReadonlyMap<string, number> = new Map([
@@ -19,6 +19,27 @@ const SYSTEM_IDS: ReadonlyMap<string, number> = new Map([
   ['_raw', 11],
   ['_superseded_at', 12],
 ]);
+
+/**
+ * Columns that have another name in the files of a table: "_partition" is one of Iceberg's own metadata columns, and Spark refuses every
+ * table that has it.
+ */
+const FILE_NAMES: ReadonlyMap<string, string> = new Map([['_partition', '_stream_partition']]);
+const NAMES_OF_FILES: ReadonlyMap<string, string> = new Map([...FILE_NAMES].map(([name, inFiles]) => [inFiles, name]));
+
+/** The name of a column in metadata, manifests and data files. */
+export function fileName(name: string): string {
+  return FILE_NAMES.get(name) ?? name;
+}
+
+/** A schema as it stands in metadata and manifests. */
+export function schemaInFiles(schema: IcebergSchema): IcebergSchema {
+  return { ...schema, fields: schema.fields.map(field => ({ ...field, name: fileName(field.name) })) };
+}
+
+export function schemaOfFiles(schema: IcebergSchema): IcebergSchema {
+  return { ...schema, fields: schema.fields.map(field => ({ ...field, name: NAMES_OF_FILES.get(field.name) ?? field.name })) };
+}
 
 /** The user's columns have higher ids, each its own for ever. */
 export const LAST_SYSTEM_ID = 100;

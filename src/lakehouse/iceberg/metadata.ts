@@ -1,5 +1,5 @@
 import { crc32c, fromUtf8, TailwaterError, utf8 } from '../../base/index.ts';
-import { LAST_SYSTEM_ID, sameFields } from './fields.ts';
+import { LAST_SYSTEM_ID, sameFields, schemaInFiles, schemaOfFiles } from './fields.ts';
 import type { IcebergField, IcebergSchema, IcebergSnapshot, PartitionSpec, SortField, TableMetadata } from './iceberg-types.ts';
 
 /** Earlier snapshots that a metadata file lists. The table states, which have their own history, name each version by itself. */
@@ -103,7 +103,7 @@ export function currentSnapshot(metadata: TableMetadata): IcebergSnapshot | null
 /** JSON with a checksum among the properties: that of the file's name and the text in which it is zeros. */
 export function encodeMetadata(metadata: TableMetadata, name: string): Uint8Array {
   const properties = { ...metadata.properties, [CHECKSUM]: NO_CHECKSUM };
-  const text = JSON.stringify({ ...metadata, properties }, null, 1);
+  const text = JSON.stringify({ ...metadata, schemas: metadata.schemas.map(schemaInFiles), properties }, null, 1);
   return utf8(text.replace(marked(NO_CHECKSUM), marked(checksumOf(name, text))));
 }
 
@@ -115,7 +115,7 @@ export function decodeMetadata(bytes: Uint8Array, name: string): TableMetadata {
     throw new TailwaterError('TW_DATA_DAMAGED', { detail: 'Its checksum does not match its content.' });
   }
   const metadata: TableMetadata = JSON.parse(text);
-  if (metadata['format-version'] === 2) return metadata;
+  if (metadata['format-version'] === 2) return { ...metadata, schemas: metadata.schemas.map(schemaOfFiles) };
   throw new TailwaterError('TW_FORMAT_TOO_NEW', {
     detail: `The Iceberg table has format ${metadata['format-version']}, this build reads 2.`,
   });

@@ -4,7 +4,7 @@ import type { ArrowBatch } from '../columns/arrow.ts';
 import { boundOf } from './bounds.ts';
 import { type Duck, duckName, duckText } from './duck.ts';
 import { CHUNK_ROWS, toChunk } from './duck-columns.ts';
-import { sqlType } from './fields.ts';
+import { fileName, sqlType } from './fields.ts';
 import type { IcebergField, PartitionValue, TableFile } from './iceberg-types.ts';
 import type { TableFiles } from './table-files.ts';
 
@@ -73,11 +73,12 @@ export class ParquetWriter {
     partition: PartitionValue[],
   ): Promise<WrittenFile> {
     const temporary = `${folder}${stem}.tmp`;
-    const order = sortBy.length === 0 ? '' : ` ORDER BY ${sortBy.map(name => `${duckName(name)} NULLS LAST`).join(', ')}`;
+    const order =
+      sortBy.length === 0 ? '' : ` ORDER BY ${sortBy.map(name => `${duckName(fileName(name))} NULLS LAST`).join(', ')}`;
     const rows = sortBy.length === 0 ? ROW_GROUP_ROWS : SORTED_ROW_GROUP_ROWS;
-    const ids = fields.map(field => `${duckName(field.name)}: ${field.id}`).join(', ');
+    const ids = fields.map(field => `${duckName(fileName(field.name))}: ${field.id}`).join(', ');
     const options = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${rows}, RETURN_STATS, FIELD_IDS {${ids}}`;
-    const select = `SELECT ${fields.map(field => `${sourceOf(field)} AS ${duckName(field.name)}`).join(', ')} ${source}${order}`;
+    const select = `SELECT ${fields.map(field => `${sourceOf(field)} AS ${duckName(fileName(field.name))}`).join(', ')} ${source}${order}`;
     const path = duckText(this.#files.enginePath(temporary));
     const [stats] = await written(() => connection.runAndReadAll(`COPY (${select}) TO ${path} (${options})`));
     const bytes = (await this.#files.read(temporary))!;
@@ -113,7 +114,7 @@ function statistics(
   fields: readonly IcebergField[],
   columns: StatsRow['column_statistics'],
 ): Pick<WrittenFile, 'columnBytes' | 'valueCounts' | 'nullCounts' | 'lower' | 'upper'> {
-  const byName = new Map(fields.map(field => [duckName(field.name), field]));
+  const byName = new Map(fields.map(field => [duckName(fileName(field.name)), field]));
   const columnBytes = new Map<number, number>();
   const valueCounts = new Map<number, number>();
   const nullCounts = new Map<number, number>();

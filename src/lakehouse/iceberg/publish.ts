@@ -1,4 +1,5 @@
 import type { Random } from '../../base/index.ts';
+import { schemaInFiles } from './fields.ts';
 import type { IcebergContext } from './iceberg-context.ts';
 import type { IcebergSnapshot, ManifestEntry, ManifestFile, TableFile, TableMetadata } from './iceberg-types.ts';
 import { manifestSchema } from './manifest-schemas.ts';
@@ -132,7 +133,13 @@ class Publication {
     const spec = this.#metadata['partition-specs'][0];
     const schema = manifestSchema(spec.fields, partitionTypes(spec, fields));
     const { name, length } = await this.#write(`m${++this.#count}`, sync => {
-      const context: ManifestContext = { schema, tableSchema: currentSchema(this.#metadata), spec, uriOf: this.#uriOf, sync };
+      const context: ManifestContext = {
+        schema,
+        tableSchema: schemaInFiles(currentSchema(this.#metadata)),
+        spec,
+        uriOf: this.#uriOf,
+        sync,
+      };
       return encodeManifest(context, content, entries);
     });
     return [manifestFile(name, length, content, { id: this.#id, sequenceNumber: this.#sequenceNumber }, entries)];

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Ajv } from 'ajv';
-import fastify, { type FastifyRequest, type FastifySchemaCompiler } from 'fastify';
+import fastify, { type FastifyReply, type FastifyRequest, type FastifySchemaCompiler } from 'fastify';
 import { TailwaterError } from '../../base/index.ts';
 import type { App, HttpContext } from './context.ts';
 import { fromFastifyError, notFound, refuseConnection, sendProblem } from './problems.ts';
@@ -27,7 +27,7 @@ export function createApp(context: HttpContext): App {
 
   app.setValidatorCompiler(compileValidator());
   app.setSerializerCompiler(() => data => JSON.stringify(data));
-  addErrors(app, context);
+  answerErrors(app, context, sendProblem);
   addBodies(app, context);
   addAdmission(app, context);
   app.register(swagger, {
@@ -46,13 +46,18 @@ function compileValidator(): FastifySchemaCompiler<unknown> {
   return ({ schema, httpPart }) => (httpPart === 'body' ? exact : converting).compile(schema as object);
 }
 
-function addErrors(app: App, context: HttpContext): void {
+/** Every failure of the routes of `app` goes out by `send`; those of the server itself are logged. */
+export function answerErrors(
+  app: App,
+  context: HttpContext,
+  send: (reply: FastifyReply, error: TailwaterError) => FastifyReply,
+): void {
   app.setErrorHandler((error, request, reply) => {
     const problem = fromFastifyError(error);
     if (problem.status >= 500) logFailure(context, request, problem);
-    return sendProblem(reply, problem);
+    return send(reply, problem);
   });
-  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)));
+  app.setNotFoundHandler((request, reply) => send(reply, notFound(request)));
 }
 
 /** The text of an unexpected error may quote a record, so only its place is logged. */

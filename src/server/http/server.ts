@@ -5,6 +5,7 @@ import { createApp } from './app.ts';
 import { type App, HTTP_DEFAULTS, type HttpContext, type HttpSettings } from './context.ts';
 import { Followers } from './followers.ts';
 import { HttpMetrics } from './http-metrics.ts';
+import { addIcebergCatalog } from './iceberg/iceberg-catalog.ts';
 import { addFeatureRoutes } from './routes/features.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import { addQueryRoute, addRowRoutes } from './routes/query.ts';
@@ -39,6 +40,7 @@ export async function serve(engine: EngineLike, options: HttpServerOptions = {})
   const context: HttpContext = { engine, clock, logger, settings, admission, followers, metrics, stopping: false };
   const app = createApp(context);
   app.register(async scope => addRoutes(scope as App, context));
+  app.register(async scope => addIcebergCatalog(scope as App, context), { prefix: '/iceberg' });
   const url = await listen(app, host, port);
   if (!isLoopback(host)) logger.warn({ host }, 'Listening beyond this machine without authentication');
   let closed: Promise<void> | null = null;

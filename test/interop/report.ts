@@ -1,0 +1,27 @@
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { Outcome } from './outcomes.ts';
+
+const PATH = fileURLToPath(new URL('../../docs/INTEROP.md', import.meta.url));
+
+const HEAD = `# Interoperability
+
+What engines that nobody here wrote find in Tailwater's tables, and what they can write beside them. \`npm run test:interop\` starts a real node, fills
+streams, compacts them, asks every engine for the same things, compares the answers row by row with those of Tailwater's own API, and writes this table.
+
+A stream's table holds 2,500 rows in two partitions over five days (nulls, long integers, texts beyond ASCII); an upsert stream has replaced and
+deleted keys; a third stream gains columns, and one of them widens from integers to floats. How each engine is connected is in [ICEBERG.md](ICEBERG.md).
+
+Left out: Trino, whose current versions need a newer Java than the 17 that Spark runs on. ClickHouse reads a table's folder: its database over a REST catalog
+lists the tables, and asks for credentials to read them, which tables in a folder do not have.
+
+| engine | version | operation | result |
+| ------ | ------- | --------- | ------ |
+`;
+
+export async function writeReport(outcomes: readonly Outcome[]): Promise<void> {
+  const lines = outcomes.map(
+    ({ engine, version, operation, result }) => `| ${engine} | ${version} | ${operation} | ${result} |\n`,
+  );
+  await writeFile(PATH, HEAD + lines.join(''));
+}
