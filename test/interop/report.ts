@@ -13,7 +13,8 @@ A stream's table holds 2,500 rows in two partitions over five days (nulls, long 
 deleted keys; a third stream gains columns, and one of them widens from integers to floats. How each engine is connected is in [ICEBERG.md](ICEBERG.md).
 
 Left out: Trino, whose current versions need a newer Java than the 17 that Spark runs on. ClickHouse reads a table's folder: its database over a REST catalog
-lists the tables, and asks for credentials to read them, which tables in a folder do not have.
+lists the tables, and asks for credentials to read them, which tables in a folder do not have. DuckDB writes
+no tables where the path of the data folder is not ASCII.
 
 | engine | version | operation | result |
 | ------ | ------- | --------- | ------ |
