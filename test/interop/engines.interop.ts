@@ -33,8 +33,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await node[Symbol.asyncDispose]();
   for (const line of leftOut) console.info(`left out: ${line}`);
-  if (leftOut.length === 0) await writeReport(outcomes);
-  else console.info('docs/INTEROP.md was left as it is: it is written by runs that leave no engine out.');
+  const engines = new Set(outcomes.map(({ engine }) => engine));
+  if (engines.size === SCRIPTS.length + OTHERS && outcomes.every(({ ok }) => ok)) await writeReport(outcomes);
+  else console.info('docs/INTEROP.md was left as it is: it is written when every engine agrees.');
 });
 
 /** What a script does beyond reading, and what comes of it. */
@@ -102,6 +103,9 @@ const SCRIPTS: { name: string; script: string; packages: string[]; operations: s
     own: {},
   },
 ];
+
+/** pylance and icebird. */
+const OTHERS = 2;
 
 describe('engines that nobody here wrote find what the API says', () => {
   for (const { name, script, packages, operations, own } of SCRIPTS) {

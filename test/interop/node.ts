@@ -16,7 +16,8 @@ export interface RunningNode extends AsyncDisposable {
 }
 
 export async function startNode(): Promise<RunningNode> {
-  const folder = await mkdtemp(join(tmpdir(), 'tailwater-interop-'));
+  // A space, as home folders have: addresses must name such paths as engines read them.
+  const folder = await mkdtemp(join(tmpdir(), 'tailwater interop-'));
   const dataDir = join(folder, 'data');
   const child = spawn(process.execPath, [BIN, 'start', '--port', '0', '--json', '--log-level', 'error', '--data', dataDir], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -13,15 +13,19 @@ A stream's table holds 2,500 rows in two partitions over five days (nulls, long 
 deleted keys; a third stream gains columns, and one of them widens from integers to floats. How each engine is connected is in [ICEBERG.md](ICEBERG.md).
 
 Left out: Trino, whose current versions need a newer Java than the 17 that Spark runs on. ClickHouse reads a table's folder: its database over a REST catalog
-lists the tables, and asks for credentials to read them, which tables in a folder do not have.
+lists the tables, and asks for credentials to read them, which tables in a folder do not have. DuckDB writes
+no tables where the path of the data folder is not ASCII.
 
-| engine | version | operation | result |
-| ------ | ------- | --------- | ------ |
 `;
 
 export async function writeReport(outcomes: readonly Outcome[]): Promise<void> {
-  const lines = outcomes.map(
-    ({ engine, version, operation, result }) => `| ${engine} | ${version} | ${operation} | ${result} |\n`,
-  );
-  await writeFile(PATH, HEAD + lines.join(''));
+  const rows = outcomes.map(({ engine, version, operation, result }) => [engine, version, operation, result]);
+  await writeFile(PATH, `${HEAD}${tableOf(['engine', 'version', 'operation', 'result'], rows)}\n`);
+}
+
+/** Markdown as the formatter leaves it: cells padded to their column. */
+function tableOf(names: readonly string[], rows: readonly string[][]): string {
+  const widths = names.map((name, at) => Math.max(name.length, ...rows.map(row => row[at].length)));
+  const lineOf = (cells: readonly string[]): string => `| ${cells.map((cell, at) => cell.padEnd(widths[at])).join(' | ')} |`;
+  return [names, widths.map(width => '-'.repeat(width)), ...rows].map(lineOf).join('\n');
 }

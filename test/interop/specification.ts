@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { TailwaterClient } from '../../src/client.ts';
 import type { ApiRecord } from '../../src/server/index.ts';
 import { linesOf, newestByKey, recordsOf, rowOf } from './fixtures.ts';
@@ -52,7 +51,7 @@ export async function specificationOf(node: RunningNode, notesBefore: number): P
     const { metadata, 'metadata-location': location } = (await response.json()) as LoadedTable;
     spec.snapshots[name] = metadata.snapshots[0]['snapshot-id'];
     spec.locations[name] = location;
-    spec.folders[name] = fileURLToPath(metadata.location);
+    spec.folders[name] = metadata.location.replace('file://', '');
     spec.metadata[name] = metadata;
   }
   return spec;

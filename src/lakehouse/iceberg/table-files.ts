@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { dirname, join, resolve, sep } from 'node:path';
 import { type Random, randomId, systemRandom } from '../../base/index.ts';
 import { type FileSystem, nodeFileSystem, storageError } from '../../storage/index.ts';
 
@@ -41,8 +40,10 @@ export class LocalTableFiles implements TableFiles {
     this.#random = random;
   }
 
+  /** Not percent-encoded: engines take what follows for the path, as it is. */
   uri(name: string): string {
-    return pathToFileURL(this.enginePath(name)).href;
+    const path = resolve(this.enginePath(name)).replaceAll(sep, '/');
+    return `file://${path.startsWith('/') ? '' : '/'}${path}`;
   }
 
   enginePath(name: string): string {

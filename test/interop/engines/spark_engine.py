@@ -7,7 +7,6 @@ engine("Spark", f"{pyspark.__version__}, iceberg-spark-runtime {SPEC['icebergVer
 spark = (
     SparkSession.builder.master("local[1]")
     .config("spark.jars", SPEC["icebergJar"])
-    .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     .config("spark.driver.host", "127.0.0.1")
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.ui.enabled", "false")
