@@ -19,7 +19,10 @@ export {
   type RowAnswer,
   type SourceProgress,
   type StreamInfo,
+  type TableDatasets,
   type TableInfo,
+  type TagInfo,
+  type TagOptions,
   Tailwater,
   type TailwaterApi,
 } from './server/index.ts';

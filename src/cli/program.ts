@@ -13,6 +13,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   tail: async () => (await import('./commands/tail.ts')).addTailCommand,
   query: async () => (await import('./commands/query.ts')).addQueryCommand,
   compact: async () => (await import('./commands/compact.ts')).addCompactCommand,
+  tag: async () => (await import('./commands/tag.ts')).addTagCommand,
   collect: async () => (await import('./commands/collect.ts')).addCollectCommand,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,
   inspect: async () => (await import('./commands/inspect.ts')).addInspectCommand,

@@ -32,5 +32,8 @@ export type {
   TableState,
   TableStateKind,
 } from './table-types.ts';
+export { tagState } from './tags/keep-state.ts';
+export { TableTags } from './tags/table-tags.ts';
+export { checkTagName, type TableTag } from './tags/tag-codec.ts';
 export { verifyStates } from './verify/verify-states.ts';
 export { verifyTable } from './verify/verify-table.ts';

@@ -114,10 +114,45 @@ export interface RowAnswer {
   token: string;
 }
 
+/** A dataset that other clients of its format open in place: this version is what the table state names. */
+export interface DatasetPlace {
+  /** On the machine of the server. */
+  path: string;
+  version: number;
+}
+
+export interface TableDatasets {
+  format: 'lance';
+  rows: DatasetPlace;
+  /** Null in append streams. */
+  changes: DatasetPlace | null;
+}
+
+export interface TagOptions {
+  /** A token or an ISO 8601 time; default: everything acknowledged before the call, which is compacted for it. */
+  asOf?: string;
+}
+
+/** A named instant of a stream, which stays when history has passed. */
+export interface TagInfo {
+  stream: string;
+  name: string;
+  /** Names the same instant, in `asOf`. */
+  token: string;
+  /** Commit time of the instant, ISO 8601. */
+  asOf: string;
+  createdAt: string;
+  rows: number;
+  tableState: number;
+  datasets: TableDatasets;
+}
+
 export interface TableInfo {
   stream: string;
   /** Null while nothing has been compacted. */
   state: TableState | null;
+  /** Where the state's content lies; null without a table. */
+  datasets: TableDatasets | null;
   token: string;
 }
 
@@ -156,6 +191,12 @@ export interface TailwaterApi {
   /** Returns when the table has caught up with the head at the call. `full` also brings every index up to date. */
   compact(name: string, options?: { full?: boolean }): Promise<TableInfo>;
   getTable(name: string): Promise<TableInfo>;
+  /** Names an instant and keeps it. TW_TAG_EXISTS when the name means another one, TW_NOT_TAGGABLE when no table state holds it. */
+  createTag(name: string, tag: string, options?: TagOptions): Promise<TagInfo>;
+  /** By name. */
+  listTags(name: string): Promise<TagInfo[]>;
+  /** TW_TAG_NOT_FOUND. */
+  deleteTag(name: string, tag: string): Promise<void>;
   /** Deletes what nothing needs any more; takes the grace time, unless it is a dry run. */
   collect(options?: CollectApiOptions): Promise<CollectionReport>;
   health(): Promise<Health>;

@@ -1,7 +1,7 @@
 import type { QueryRequest, SearchAnswer } from '../retrieval/index.ts';
 import type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from '../snapshot/index.ts';
 import type { StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
-import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
+import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
 import type { CollectOptions } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
 
@@ -49,6 +49,9 @@ export interface EngineLike {
   deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer>;
   compact(name: string, options?: { full?: boolean }): Promise<TableInfo>;
   getTable(name: string): Promise<TableInfo>;
+  createTag(name: string, tag: string, options?: TagOptions): Promise<TagInfo>;
+  listTags(name: string): Promise<TagInfo[]>;
+  deleteTag(name: string, tag: string): Promise<void>;
   collect(options?: Omit<CollectOptions, 'signal'>): Promise<CollectionReport>;
   health(): Promise<Health>;
   metrics(): Promise<string>;

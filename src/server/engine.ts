@@ -8,6 +8,7 @@ import {
   Follower,
   freshnessOf,
   type LiveRecord,
+  type LiveStream,
   LiveStreams,
   lookupRow,
   PastCuts,
@@ -28,18 +29,20 @@ import {
   type StreamDefinition,
   type StreamSettings,
 } from '../streams/index.ts';
-import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
+import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
 import { Collections } from './collect/collections.ts';
 import { type CollectOptions, Collector } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
-import { closeDataFolder, type DataFolder, openDataFolder, SHARD } from './data-folder.ts';
+import { closeDataFolder, type DataFolder, openDataFolder, pathsOf, SHARD } from './data-folder.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
 import { InlineCompaction } from './inline-compaction.ts';
 import { type ComponentStats, Metrics } from './metrics.ts';
 import { type EngineOptions, type EngineSettings, settingsOf } from './settings.ts';
 import { streamInfo } from './stream-info.ts';
+import { tableDatasets } from './table-datasets.ts';
+import { Tagging } from './tagging.ts';
 import { TailBound } from './tail-bound.ts';
 
 const DEFAULT_PAGE_RECORDS = 100;
@@ -57,6 +60,7 @@ interface Parts {
   embeddings: TailEmbeddings;
   pinner: Pinner;
   log: LogReader;
+  pins: Pins;
 }
 
 /** A node on one data folder: every layer composed, every face served from here. Answers carry records as their bytes. */
@@ -69,6 +73,7 @@ export class Engine implements EngineLike {
   readonly #follower: Follower;
   readonly #compactions: Compactions;
   readonly #collections: Collections;
+  readonly #tagging: Tagging;
   readonly #bound: TailBound;
   readonly #metrics: Metrics;
   readonly #openedAtMs: number;
@@ -91,6 +96,7 @@ export class Engine implements EngineLike {
     const runner = this.#runner();
     this.#compactions = new Compactions(streams, runner, settings);
     this.#collections = this.#startCollections(runner);
+    this.#tagging = this.#startTagging();
     this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
     this.#metrics = new Metrics(() => this.#stats());
   }
@@ -113,7 +119,8 @@ export class Engine implements EngineLike {
       const embeddings = new TailEmbeddings({ streams, embedders, clock, logger });
       const past = new PastCuts(log, tail => embeddings.fill(tail));
       const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
-      return new Engine({ settings, folder, shard, catalog, streams, residents, embedders, embeddings, pinner, log });
+      const pins = new Pins(store, randomId(random), clock, random);
+      return new Engine({ settings, folder, shard, catalog, streams, residents, embedders, embeddings, pinner, log, pins });
     } catch (error) {
       await closeDataFolder(folder);
       throw error;
@@ -202,7 +209,21 @@ export class Engine implements EngineLike {
   async getTable(name: string): Promise<TableInfo> {
     const definition = this.definition(name);
     const pinned = await this.#pin(definition);
-    return { stream: name, state: this.#parts.streams.require(definition).newestState, token: tokenOf(pinned) };
+    const state = this.#parts.streams.require(definition).newestState;
+    const datasets = state === null ? null : tableDatasets(pathsOf(this.#parts.settings.dataDir).lance, state);
+    return { stream: name, state, datasets, token: tokenOf(pinned) };
+  }
+
+  async createTag(name: string, tag: string, { asOf }: TagOptions = {}): Promise<TagInfo> {
+    return this.#tagging.create(this.definition(name), tag, asOf);
+  }
+
+  async listTags(name: string): Promise<TagInfo[]> {
+    return this.#tagging.list(this.definition(name));
+  }
+
+  async deleteTag(name: string, tag: string): Promise<void> {
+    await this.#tagging.delete(this.definition(name), tag);
   }
 
   async health(): Promise<Health> {
@@ -284,9 +305,9 @@ export class Engine implements EngineLike {
   }
 
   #startCollections(runner: CompactionRunner): Collections {
-    const { settings, folder, shard, streams } = this.#parts;
+    const { settings, folder, shard, streams, pins } = this.#parts;
     const { store, tables } = folder;
-    const { clock, random, logger, collection } = settings;
+    const { clock, logger, collection } = settings;
     const collector = new Collector({
       shards: [shard],
       catalog: new ObjectJournal(store, 'catalog'),
@@ -297,7 +318,7 @@ export class Engine implements EngineLike {
         drop: incarnation => tables.drop(incarnation),
         incarnations: () => tables.incarnations(),
       },
-      pins: new Pins(store, randomId(random), clock, random),
+      pins,
       clock,
       logger,
       settings: collection,
@@ -306,6 +327,13 @@ export class Engine implements EngineLike {
     const compactHolders = (): void => this.#compactions.compactHolders(collection.maxFloorLagMs, collection.maxFloorLagBytes);
     const intervalMs = collection.auto ? collection.intervalMs : null;
     return new Collections({ collector, compactHolders, clock, logger, intervalMs });
+  }
+
+  #startTagging(): Tagging {
+    const { settings, streams, pinner, pins } = this.#parts;
+    const { clock, random, dataDir } = settings;
+    const compact = (stream: LiveStream, segment: number): Promise<void> => this.#compactions.compact(stream, segment, false);
+    return new Tagging({ streams, pinner, pins, compact, clock, random, lanceFolder: pathsOf(dataDir).lance });
   }
 
   #stats(): ComponentStats[] {

@@ -16,7 +16,10 @@ export type {
   RowAnswer,
   SourceProgress,
   StreamInfo,
+  TableDatasets,
   TableInfo,
+  TagInfo,
+  TagOptions,
   TailwaterApi,
 } from './api.ts';
 export { encodeQueryAnswer, encodeReadAnswer, encodeRecord } from './api-encoding.ts';

@@ -17,6 +17,8 @@ import type {
   SourceProgress,
   StreamInfo,
   TableInfo,
+  TagInfo,
+  TagOptions,
   TailwaterApi,
 } from './api.ts';
 import { keyBytes, parseReadFrom, toApiRecord, toQueryHit } from './api-mapping.ts';
@@ -103,6 +105,18 @@ export class Tailwater implements TailwaterApi {
 
   getTable(name: string): Promise<TableInfo> {
     return this.#engine.getTable(name);
+  }
+
+  createTag(name: string, tag: string, options?: TagOptions): Promise<TagInfo> {
+    return this.#engine.createTag(name, tag, options);
+  }
+
+  listTags(name: string): Promise<TagInfo[]> {
+    return this.#engine.listTags(name);
+  }
+
+  deleteTag(name: string, tag: string): Promise<void> {
+    return this.#engine.deleteTag(name, tag);
   }
 
   collect(options?: CollectApiOptions): Promise<CollectionReport> {

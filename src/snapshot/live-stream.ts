@@ -1,4 +1,4 @@
-import { lacksTextIndex, type TableState } from '../lakehouse/index.ts';
+import { lacksTextIndex, type TableState, type TableStates, type TableTag, TableTags } from '../lakehouse/index.ts';
 import { type Segment, type StreamDefinition, StreamTail } from '../streams/index.ts';
 import type { ResidentRows } from './resident-rows.ts';
 import type { ResidentOwner, ResidentTables } from './resident-tables.ts';
@@ -13,6 +13,8 @@ const MAX_WAITING_BYTES = 512 * 1024 * 1024;
 export class LiveStream implements ResidentOwner {
   readonly definition: StreamDefinition;
   readonly tail: StreamTail;
+  /** The names that past instants of this stream have. */
+  readonly tags: TableTags;
   readonly #access: TableAccess;
   readonly #residents: ResidentTables;
   #view: TableView | null = null;
@@ -26,6 +28,7 @@ export class LiveStream implements ResidentOwner {
   private constructor(definition: StreamDefinition, access: TableAccess, residents: ResidentTables) {
     this.definition = definition;
     this.tail = new StreamTail(definition);
+    this.tags = new TableTags(access.store, definition.incarnation);
     this.#access = access;
     this.#residents = residents;
   }
@@ -59,6 +62,10 @@ export class LiveStream implements ResidentOwner {
   /** The rows of `view` in memory; null when they are not kept. */
   get resident(): ResidentRows | null {
     return this.#resident;
+  }
+
+  get states(): TableStates {
+    return this.#access.states;
   }
 
   get closed(): boolean {
@@ -137,6 +144,11 @@ export class LiveStream implements ResidentOwner {
   async viewAt(segment: number): Promise<TableView | null> {
     const state = await this.#access.states.findBySeq(segment);
     return state === null ? null : openTableView(this.#access, this.definition, state, null);
+  }
+
+  /** What a tag keeps. */
+  taggedView(tag: TableTag): Promise<TableView> {
+    return openTableView(this.#access, this.definition, tag.state, this.#view);
   }
 
   /** Whether the version of this view will stay for at least the collector's grace time. */

@@ -6,6 +6,7 @@ import type { LiveStreams } from './live-streams.ts';
 import type { PastCuts } from './past-cuts.ts';
 import type { Pinned } from './pinned.ts';
 import type { Consistency } from './snapshot-types.ts';
+import { pinTag, pinTaggedPosition } from './tagged-cuts.ts';
 
 type PinnedCut = Pick<Pinned, 'table' | 'resident' | 'shadowed' | 'tail'>;
 
@@ -47,10 +48,11 @@ export class Pinner {
         await this.#reach(this.#segmentOf(demand.position), deadlineAtMs);
         return this.#pinNow(definition);
       case 'as-of-position': {
-        const segment = this.#segmentOf(demand.position);
-        await this.#reach(segment, deadlineAtMs);
-        return this.#pinAt(definition, segment);
+        await this.#reach(this.#segmentOf(demand.position), deadlineAtMs);
+        return this.#pinPosition(definition, demand.position);
       }
+      case 'as-of-tag':
+        return pinTag(this.#options.streams.require(definition), this.#options.streams.shardNumber, demand.tag);
       case 'as-of-time':
         await this.#refresh();
         return this.#pinAt(definition, await this.#segmentAt(demand.timeMs));
@@ -106,6 +108,19 @@ export class Pinner {
       return { ...base, throughSegment: table.state.logSeq, throughTimeMs: table.state.logTimeMs };
     }
     return { ...base, throughSegment: seq, throughTimeMs: commitTimeMs };
+  }
+
+  /** What is no longer kept as history, a tag may keep. */
+  async #pinPosition(definition: StreamDefinition, position: Position): Promise<Pinned> {
+    const { streams } = this.#options;
+    try {
+      return await this.#pinAt(definition, this.#segmentOf(position));
+    } catch (error) {
+      if (!isTailwaterError(error, 'TW_HISTORY_EXPIRED')) throw error;
+      const tagged = await pinTaggedPosition(streams.require(definition), streams.shardNumber, position);
+      if (tagged === null) throw error;
+      return tagged;
+    }
   }
 
   async #pinAt(definition: StreamDefinition, segment: number): Promise<Pinned> {

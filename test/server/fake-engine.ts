@@ -61,8 +61,15 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
       throw new TailwaterError('TW_NOT_UPSERT');
     },
     collect: async ({ dryRun = false } = {}) => emptyReport(dryRun),
-    compact: async name => ({ stream: name, state: null, token: tokenAt(-1) }),
-    getTable: async name => ({ stream: name, state: null, token: tokenAt(-1) }),
+    compact: async name => ({ stream: name, state: null, datasets: null, token: tokenAt(-1) }),
+    getTable: async name => ({ stream: name, state: null, datasets: null, token: tokenAt(-1) }),
+    createTag: async () => {
+      throw new TailwaterError('TW_NOT_TAGGABLE');
+    },
+    listTags: async () => [],
+    deleteTag: async () => {
+      throw new TailwaterError('TW_TAG_NOT_FOUND');
+    },
     health: async () => ({ status: 'ok', problems: [], streams: 1, uptimeMs: 1 }),
     metrics: async () => '',
     sourceProgress: async () => [],

@@ -54,7 +54,7 @@ const ConsistencySchema = Type.Object(
     atLeast: Type.Optional(Type.String()),
     strong: Type.Optional(Type.Literal(true)),
     maxStalenessMs: Type.Optional(Type.Number({ minimum: 0 })),
-    asOf: Type.Optional(Type.String()),
+    asOf: Type.Optional(Type.Union([Type.String(), Type.Object({ tag: Type.String() }, strict)])),
   },
   { ...strict, maxProperties: 1 },
 );
@@ -63,7 +63,7 @@ const consistencyQuery = {
   atLeast: Type.Optional(Type.String({ description: 'A token: the answer includes everything it names.' })),
   strong: Type.Optional(Type.Boolean()),
   maxStalenessMs: Type.Optional(Type.Number({ minimum: 0 })),
-  asOf: Type.Optional(Type.String({ description: 'A token or an ISO 8601 time.' })),
+  asOf: Type.Optional(Type.String({ description: 'A token, an ISO 8601 time, or tag:<name>.' })),
 };
 
 export const ReadQuery = Type.Object(
@@ -121,6 +121,19 @@ export const QueryBody = Type.Object(
   strict,
 );
 
+export const TagParams = Type.Object({
+  stream: Type.String({ description: 'Name of the stream.' }),
+  tag: Type.String({ description: 'Name of the tag.' }),
+});
+export const TagBody = Type.Object(
+  {
+    name: Type.String(),
+    asOf: Type.Optional(
+      Type.String({ description: 'A token or an ISO 8601 time; default: everything acknowledged before the call.' }),
+    ),
+  },
+  strict,
+);
 export const CompactBody = Type.Union([Type.Object({ full: Type.Optional(Type.Boolean()) }, strict), Type.Null()]);
 export const CollectBody = Type.Union([
   Type.Object(
@@ -209,7 +222,28 @@ export const StreamInfoSchema = Type.Object({
   tailBytes: Type.Integer(),
   fields: Type.Array(Type.Object({ name: Type.String(), path: Type.String(), type: Type.String() })),
 });
-export const TableInfoSchema = Type.Object({ stream: Type.String(), state: Type.Union([JsonObjectSchema, Type.Null()]), token });
+const Dataset = Type.Object({ path: Type.String({ description: 'On the machine of the server.' }), version: Type.Integer() });
+const Datasets = Type.Object({
+  format: Type.Literal('lance'),
+  rows: Dataset,
+  changes: Type.Union([Dataset, Type.Null()]),
+});
+export const TableInfoSchema = Type.Object({
+  stream: Type.String(),
+  state: Type.Union([JsonObjectSchema, Type.Null()]),
+  datasets: Type.Union([Datasets, Type.Null()]),
+  token,
+});
+export const TagInfoSchema = Type.Object({
+  stream: Type.String(),
+  name: Type.String(),
+  token,
+  asOf: Type.String({ description: 'Commit time of the instant, ISO 8601.' }),
+  createdAt: Type.String(),
+  rows: Type.Integer(),
+  tableState: Type.Integer(),
+  datasets: Datasets,
+});
 export const CollectionSchema = JsonObjectSchema;
 export const HealthSchema = Type.Object({
   status: oneOf(['ok', 'degraded']),

@@ -9,6 +9,7 @@ import { addOperationRoutes } from './routes/operations.ts';
 import { addQueryRoute, addRowRoutes } from './routes/query.ts';
 import { addRecordRoutes } from './routes/records.ts';
 import { addStreamRoutes, addTableRoutes } from './routes/streams.ts';
+import { addTagRoutes } from './routes/tags.ts';
 
 export interface HttpServerOptions extends Partial<HttpSettings> {
   /** Default 127.0.0.1: there is no authentication, so other addresses are for networks that are trusted. */
@@ -63,6 +64,7 @@ function addRoutes(app: App, context: HttpContext): void {
   addQueryRoute(app, context);
   addRowRoutes(app, context);
   addTableRoutes(app, context);
+  addTagRoutes(app, context);
   addOperationRoutes(app, context);
 }
 
