@@ -24,7 +24,7 @@ import type {
   TailwaterApi,
 } from './server/index.ts';
 import type { Consistency } from './snapshot/index.ts';
-import type { StreamSettings } from './streams/index.ts';
+import type { StreamChanges, StreamSettings } from './streams/index.ts';
 
 export { type ErrorCode, TailwaterError } from './base/index.ts';
 export type { TailwaterClientOptions } from './client-transport.ts';
@@ -68,6 +68,11 @@ export class TailwaterClient implements TailwaterApi {
   async listStreams(): Promise<StreamInfo[]> {
     const { streams } = await this.#json<{ streams: StreamInfo[] }>({ method: 'GET', path: '/v1/streams', repeatable: true });
     return streams;
+  }
+
+  changeStream(name: string, changes: StreamChanges): Promise<StreamInfo> {
+    const sent = { method: 'PATCH', path: streamPath(name), headers: JSON_HEADERS, body: jsonText(changes), repeatable: true };
+    return this.#json(sent);
   }
 
   async deleteStream(name: string): Promise<void> {

@@ -14,6 +14,7 @@ export interface StreamOptions {
   partitions?: number;
   history?: string;
   retention?: string;
+  ttl?: NonNullable<StreamSettings['ttl']>;
 }
 
 export function addStreamOptions(command: Command): Command {
@@ -31,11 +32,17 @@ export function addStreamOptions(command: Command): Command {
     .option('--schema <json>', 'JSON Schema that every value must match', parseJsonObject)
     .option('--partitions <count>', 'number of partitions', parseCount)
     .option('--history <duration>', 'how long superseded versions are kept, such as P7D or forever')
-    .option('--retention <duration>', 'how long records are kept');
+    .option('--retention <duration>', 'how long records are kept')
+    .option('--ttl <duration or field>', 'how long after its event time a row expires, or the field that says when', parseTtl);
+}
+
+/** Durations begin with P, as ISO 8601 has it; a field of such a name can be given over HTTP. */
+function parseTtl(text: string): NonNullable<StreamSettings['ttl']> {
+  return /^PT?\d/.test(text) ? text : { field: text };
 }
 
 export function streamSettings(options: StreamOptions): StreamSettings {
-  const { kind, key, time, embed, search, schema, partitions, history, retention } = options;
+  const { kind, key, time, embed, search, schema, partitions, history, retention, ttl } = options;
   return {
     kind: kind ?? (key === undefined ? 'append' : 'upsert'),
     ...(key === undefined ? {} : { key: key.length === 1 ? key[0] : key }),
@@ -46,10 +53,12 @@ export function streamSettings(options: StreamOptions): StreamSettings {
     ...(partitions === undefined ? {} : { partitions }),
     ...(history === undefined ? {} : { history }),
     ...(retention === undefined ? {} : { retention }),
+    ...(ttl === undefined ? {} : { ttl }),
   };
 }
 
 /** Whether the user said anything about how the stream should be. */
-export function saysAnything({ kind, key, time, embed, search, schema, partitions, history, retention }: StreamOptions): boolean {
-  return [kind, key, time, embed, search, schema, partitions, history, retention].some(said => said !== undefined);
+export function saysAnything(options: StreamOptions): boolean {
+  const { kind, key, time, embed, search, schema, partitions, history, retention, ttl } = options;
+  return [kind, key, time, embed, search, schema, partitions, history, retention, ttl].some(said => said !== undefined);
 }

@@ -3,6 +3,7 @@ export { asStatePin, pinTableState, type StatePin } from './collect/state-pins.t
 export { type Deleted, TableCollection } from './collect/table-collection.ts';
 export { filterToSql } from './columns/filter-sql.ts';
 export { type CompactionProgress, type CompactOptions, compactStream } from './compact/compact.ts';
+export { expiryEveryMs } from './compact/expiry.ts';
 export { type MaintainOptions, maintainTable } from './compact/maintain.ts';
 export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest } from './compact/settings.ts';
 export { lacksTextIndex } from './compact/upkeep.ts';
@@ -11,11 +12,14 @@ export { MemoryTableStore } from './model/memory-store.ts';
 export { CompactionQueue, type CompactionQueueOptions } from './queue/compaction-queue.ts';
 export { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger, compactionDue, type TailSize } from './queue/due.ts';
 export type { CompactionRequest } from './queue/job.ts';
+export { earliestOffset, expiredCount } from './states/expired.ts';
 export { TableStates } from './states/table-states.ts';
 export { TableStatistics } from './statistics/statistics.ts';
 export type {
   CandidateDetail,
   ChangedRow,
+  ExpiredRecords,
+  ExpiryBounds,
   StagedFacts,
   TableRows,
   TableStaging,

@@ -3,7 +3,7 @@ import type { SourceProgress } from '../ingest/index.ts';
 import type { TableState } from '../lakehouse/index.ts';
 import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency, Freshness } from '../snapshot/index.ts';
-import type { StreamDefinition, StreamSettings } from '../streams/index.ts';
+import type { StreamChanges, StreamDefinition, StreamSettings } from '../streams/index.ts';
 import type { CollectionReport } from './collect/report.ts';
 
 /** Text when the bytes are valid UTF-8, else base64. */
@@ -43,6 +43,8 @@ export interface AppendAnswer {
 
 export interface StreamInfo {
   definition: StreamDefinition;
+  /** Per partition, the lowest offset that can be read: records below it may have expired. */
+  earliest: number[];
   /** Per partition; -1: empty. */
   head: number[];
   watermark: number[];
@@ -114,6 +116,15 @@ export interface RowAnswer {
   token: string;
 }
 
+/** `compaction` moves rows from the tail into the table; `maintenance` is everything else. */
+export interface TableJob {
+  kind: 'compaction' | 'maintenance';
+  /** ISO 8601. */
+  startedAt: string;
+  /** Table states committed so far. */
+  commits: number;
+}
+
 /** A dataset that other clients of its format open in place: this version is what the table state names. */
 export interface DatasetPlace {
   /** On the machine of the server. */
@@ -153,6 +164,8 @@ export interface TableInfo {
   state: TableState | null;
   /** Where the state's content lies; null without a table. */
   datasets: TableDatasets | null;
+  /** What this node does to the table at the moment. */
+  running: TableJob | null;
   token: string;
 }
 
@@ -179,6 +192,8 @@ export interface TailwaterApi {
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
   getStream(name: string): Promise<StreamInfo>;
   listStreams(): Promise<StreamInfo[]>;
+  /** Changes history, retention, ttl or maintenance of a stream that lives; null takes one back to its default. */
+  changeStream(name: string, changes: StreamChanges): Promise<StreamInfo>;
   deleteStream(name: string): Promise<void>;
   append(name: string, records: readonly AppendRecord[], options?: AppendOptions): Promise<AppendAnswer>;
   /** A value a line; with `envelope`, a {key, time, headers, value} a line. */

@@ -1,6 +1,6 @@
 import type { QueryRequest, SearchAnswer } from '../retrieval/index.ts';
 import type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from '../snapshot/index.ts';
-import type { StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
+import type { StreamChanges, StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
 import type { CollectOptions } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
@@ -38,6 +38,7 @@ export interface EngineLike {
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
   getStream(name: string): Promise<StreamInfo>;
   listStreams(): Promise<StreamInfo[]>;
+  changeStream(name: string, changes: StreamChanges): Promise<StreamInfo>;
   deleteStream(name: string): Promise<void>;
   /** What is known without asking anyone; TW_STREAM_NOT_FOUND. */
   definition(name: string): StreamDefinition;

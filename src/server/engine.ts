@@ -26,6 +26,7 @@ import {
   LogReader,
   LogShard,
   normaliseSettings,
+  type StreamChanges,
   type StreamDefinition,
   type StreamSettings,
 } from '../streams/index.ts';
@@ -147,6 +148,10 @@ export class Engine implements EngineLike {
     return Promise.all(this.#parts.catalog.list().map(definition => this.#info(definition)));
   }
 
+  async changeStream(name: string, changes: StreamChanges): Promise<StreamInfo> {
+    return this.#info(await this.#parts.catalog.change(name, changes));
+  }
+
   async deleteStream(name: string): Promise<void> {
     const definition = await this.#parts.catalog.delete(name);
     const letters = this.#parts.catalog.get(`${definition.name}.dlq`);
@@ -211,7 +216,8 @@ export class Engine implements EngineLike {
     const pinned = await this.#pin(definition);
     const state = this.#parts.streams.require(definition).newestState;
     const datasets = state === null ? null : tableDatasets(pathsOf(this.#parts.settings.dataDir).lance, state);
-    return { stream: name, state, datasets, token: tokenOf(pinned) };
+    const running = this.#compactions.running(definition.incarnation);
+    return { stream: name, state, datasets, running, token: tokenOf(pinned) };
   }
 
   async createTag(name: string, tag: string, { asOf }: TagOptions = {}): Promise<TagInfo> {
@@ -284,6 +290,7 @@ export class Engine implements EngineLike {
   #runner(): CompactionRunner {
     const { settings, folder, streams, log, embedders } = this.#parts;
     const onAdvanced = (incarnation: string) => {
+      this.#compactions.committed(incarnation);
       streams
         .get(incarnation)
         ?.advance({ patient: true })
@@ -341,6 +348,7 @@ export class Engine implements EngineLike {
     const stats: ComponentStats[] = [
       { component: 'log', stats: shard.stats() },
       { component: 'compaction', stats: this.#compactions.stats() },
+      ...this.#compactions.runningStats(),
       { component: 'embedding', stats: embedders.stats() },
       { component: 'resident', stats: residents.stats() },
       ...this.#collections.stats(),

@@ -18,6 +18,7 @@ export type {
   StreamInfo,
   TableDatasets,
   TableInfo,
+  TableJob,
   TagInfo,
   TagOptions,
   TailwaterApi,

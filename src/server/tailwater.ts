@@ -1,6 +1,6 @@
 import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency } from '../snapshot/index.ts';
-import type { StreamSettings } from '../streams/index.ts';
+import type { StreamChanges, StreamSettings } from '../streams/index.ts';
 import type {
   AppendAnswer,
   AppendOptions,
@@ -53,6 +53,10 @@ export class Tailwater implements TailwaterApi {
 
   listStreams(): Promise<StreamInfo[]> {
     return this.#engine.listStreams();
+  }
+
+  changeStream(name: string, changes: StreamChanges): Promise<StreamInfo> {
+    return this.#engine.changeStream(name, changes);
   }
 
   deleteStream(name: string): Promise<void> {

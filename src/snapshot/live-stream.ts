@@ -11,7 +11,7 @@ const MAX_WAITING_BYTES = 512 * 1024 * 1024;
 
 /** A stream on this node: its tail, the newest table state it knows, and how the two fit together. */
 export class LiveStream implements ResidentOwner {
-  readonly definition: StreamDefinition;
+  #definition: StreamDefinition;
   readonly tail: StreamTail;
   /** The names that past instants of this stream have. */
   readonly tags: TableTags;
@@ -26,7 +26,7 @@ export class LiveStream implements ResidentOwner {
   #closed = false;
 
   private constructor(definition: StreamDefinition, access: TableAccess, residents: ResidentTables) {
-    this.definition = definition;
+    this.#definition = definition;
     this.tail = new StreamTail(definition);
     this.tags = new TableTags(access.store, definition.incarnation);
     this.#access = access;
@@ -42,6 +42,15 @@ export class LiveStream implements ResidentOwner {
   /** A stream that was created this very moment: it has no table. */
   static fresh(definition: StreamDefinition, access: TableAccess, residents: ResidentTables): LiveStream {
     return new LiveStream(definition, access, residents);
+  }
+
+  get definition(): StreamDefinition {
+    return this.#definition;
+  }
+
+  /** Settings of the stream were changed. */
+  redefine(definition: StreamDefinition): void {
+    this.#definition = definition;
   }
 
   /** The newest table state this node has opened. */
@@ -140,9 +149,9 @@ export class LiveStream implements ResidentOwner {
     return this.tail.lastSegment >= view.state.logSeq ? this.#residents.enter(this, view) : null;
   }
 
-  /** The newest table state that holds nothing above the segment; null when there was no table yet. */
-  async viewAt(segment: number): Promise<TableView | null> {
-    const state = await this.#access.states.findBySeq(segment);
+  /** The newest table state that holds nothing above the segment, and had as little expired; null when there was no table yet. */
+  async viewAt(segment: number, maxExpired: number): Promise<TableView | null> {
+    const state = await this.#access.states.findBySeq(segment, maxExpired);
     return state === null ? null : openTableView(this.#access, this.definition, state, null);
   }
 

@@ -1,4 +1,5 @@
 import { type Clock, isTailwaterError, TailwaterError } from '../base/index.ts';
+import { expiredCount } from '../lakehouse/index.ts';
 import type { LogReader, Position, StreamDefinition } from '../streams/index.ts';
 import { type Demand, parseConsistency } from './consistency.ts';
 import type { LiveStream } from './live-stream.ts';
@@ -55,7 +56,7 @@ export class Pinner {
         return pinTag(this.#options.streams.require(definition), this.#options.streams.shardNumber, demand.tag);
       case 'as-of-time':
         await this.#refresh();
-        return this.#pinAt(definition, await this.#segmentAt(demand.timeMs));
+        return this.#pinAt(definition, await this.#segmentAt(demand.timeMs), null, demand.timeMs);
     }
   }
 
@@ -114,7 +115,8 @@ export class Pinner {
   async #pinPosition(definition: StreamDefinition, position: Position): Promise<Pinned> {
     const { streams } = this.#options;
     try {
-      return await this.#pinAt(definition, this.#segmentOf(position));
+      const named = position.streams.find(entry => entry.incarnation === definition.incarnation);
+      return await this.#pinAt(definition, this.#segmentOf(position), named?.tableState ?? null, null);
     } catch (error) {
       if (!isTailwaterError(error, 'TW_HISTORY_EXPIRED')) throw error;
       const tagged = await pinTaggedPosition(streams.require(definition), streams.shardNumber, position);
@@ -123,20 +125,23 @@ export class Pinner {
     }
   }
 
-  async #pinAt(definition: StreamDefinition, segment: number): Promise<Pinned> {
+  /** The instant is that of the segment; what had expired by then says the table state of that time, or the time. */
+  async #pinAt(definition: StreamDefinition, segment: number, stateThen: number | null, timeMs: number | null): Promise<Pinned> {
     const { streams } = this.#options;
     const knownTimeMs = await this.#timeOf(segment);
     const stream = streams.require(definition);
     const base = { definition, shard: streams.shardNumber, throughSegment: segment };
-    const live = stream.logSeq > segment ? null : nowAt(stream, segment);
-    const cut = live === null || live.tail.missingVectors() > 0 ? await this.#rebuilt(stream, segment, live) : live;
+    const isWhole = stream.logSeq <= segment && expiredIn(stream) === 0;
+    const maxExpired = isWhole ? 0 : await stream.states.expiredAt(stateThen, timeMs ?? knownTimeMs);
+    const live = stream.logSeq > segment || expiredIn(stream) > maxExpired ? null : nowAt(stream, segment);
+    const cut = live === null || live.tail.missingVectors() > 0 ? await this.#rebuilt(stream, segment, maxExpired, live) : live;
     return { ...base, throughTimeMs: knownTimeMs ?? cut.table?.state.logTimeMs ?? 0, ...cut };
   }
 
   /** A row that is superseded by now may never have got a vector: a rebuilt cut has it, where the log still goes back so far. */
-  async #rebuilt(stream: LiveStream, segment: number, otherwise: PinnedCut | null): Promise<PinnedCut> {
+  async #rebuilt(stream: LiveStream, segment: number, maxExpired: number, otherwise: PinnedCut | null): Promise<PinnedCut> {
     try {
-      return { ...(await this.#options.past.at(stream, segment)), resident: null };
+      return { ...(await this.#options.past.at(stream, segment, maxExpired)), resident: null };
     } catch (error) {
       if (otherwise !== null && isTailwaterError(error, 'TW_HISTORY_EXPIRED')) return otherwise;
       throw error;
@@ -183,6 +188,10 @@ function timeExpired(timeMs: number): TailwaterError {
   return new TailwaterError('TW_HISTORY_EXPIRED', {
     detail: `The log of ${new Date(timeMs).toISOString()} is no longer kept; a token of that time may still be answered.`,
   });
+}
+
+function expiredIn({ view }: LiveStream): number {
+  return view === null ? 0 : expiredCount(view.state);
 }
 
 /** Synchronous, so that table and tail are of one instant. */

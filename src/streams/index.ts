@@ -3,7 +3,15 @@ export { checkCatalogEntry } from './catalog/catalog-machine.ts';
 export { CatalogView } from './catalog/catalog-view.ts';
 export { readCatalog } from './catalog/read-catalog.ts';
 export { normaliseSettings } from './catalog/settings.ts';
-export type { EmbedSettings, StreamDefinition, StreamKind, StreamSettings, TimeUnit } from './definition.ts';
+export type {
+  EmbedSettings,
+  MaintenanceSettings,
+  StreamChanges,
+  StreamDefinition,
+  StreamKind,
+  StreamSettings,
+  TimeUnit,
+} from './definition.ts';
 export { type Comparison, type Filter, filterPaths } from './filter/filter.ts';
 export { matches } from './filter/matches.ts';
 export { parseFilter } from './filter/parse.ts';

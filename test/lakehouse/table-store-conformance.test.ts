@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LanceTableStore, MemoryTableStore } from '../../src/lakehouse/index.ts';
 import { type TableWorld, tableStoreConformance } from '../conformance/table-store.ts';
+import { tableStoreExpiry } from '../conformance/table-store-expiry.ts';
 import { tableStoreHistories } from '../conformance/table-store-histories.ts';
 import { tableStoreRaces } from '../conformance/table-store-races.ts';
 
@@ -32,3 +33,5 @@ tableStoreRaces('the model', modelWorld, 100);
 tableStoreRaces('LanceDB', lanceWorld, 6);
 tableStoreHistories('the model', modelWorld, 100);
 tableStoreHistories('LanceDB', lanceWorld, 8);
+tableStoreExpiry('the model', modelWorld);
+tableStoreExpiry('LanceDB', lanceWorld);

@@ -362,6 +362,7 @@ describe('operations', () => {
         'PUT /v1/streams/{stream}',
         'GET /v1/streams',
         'GET /v1/streams/{stream}',
+        'PATCH /v1/streams/{stream}',
         'DELETE /v1/streams/{stream}',
         'POST /v1/streams/{stream}/records',
         'GET /v1/streams/{stream}/records',

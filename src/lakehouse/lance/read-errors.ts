@@ -1,7 +1,7 @@
 import { isTailwaterError, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { DatasetKind } from '../columns/arrow-schema.ts';
-import type { CandidateDetail, ScanOptions, TableVersion, TableVersions } from '../table-store.ts';
+import type { CandidateDetail, ExpiredRecords, ExpiryBounds, ScanOptions, TableVersion, TableVersions } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow } from '../table-types.ts';
 
 /** Failures of the machine, not of the bytes. */
@@ -58,6 +58,10 @@ export class NamedReads implements TableVersion {
 
   byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]> {
     return this.#read(this.#both, () => this.#version.byOffsets(partition, first, last, limit));
+  }
+
+  expired(bounds: ExpiryBounds, limit: number): Promise<ExpiredRecords> {
+    return this.#read(this.#both, () => this.#version.expired(bounds, limit));
   }
 
   countRows(where?: string | null): Promise<number> {

@@ -1,4 +1,4 @@
-import { type TUnsafe, Type } from '@fastify/type-provider-typebox';
+import { type TSchema, type TUnsafe, Type } from '@fastify/type-provider-typebox';
 import type { JsonObject } from '../../base/index.ts';
 
 const strict = { additionalProperties: false };
@@ -19,6 +19,24 @@ export const RowParams = Type.Object({
 const Key = Type.Union([Type.String(), Type.Object({ base64: Type.String() }, strict), Type.Null()], {
   description: 'Text when the bytes are valid UTF-8, else base64.',
 });
+
+const count = Type.Optional(Type.Integer({ minimum: 1 }));
+const Retention = Type.Union([Type.String(), Type.Object({ age: Type.Optional(Type.String()), bytes: count }, strict)]);
+const Ttl = Type.Union([Type.String(), Type.Object({ field: Type.String() }, strict)]);
+const Maintenance = Type.Object({ compactionsPerOptimize: count, unindexedTextRows: count, unindexedVectorRows: count }, strict);
+const changeable = {
+  history: Type.Optional(Type.String()),
+  retention: Type.Optional(Retention),
+  ttl: Type.Optional(Ttl),
+  maintenance: Type.Optional(Maintenance),
+};
+const orNull = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
+
+/** Null takes a setting back to its default. */
+export const StreamChangesBody = Type.Object(
+  { history: orNull(Type.String()), retention: orNull(Retention), ttl: orNull(Ttl), maintenance: orNull(Maintenance) },
+  strict,
+);
 
 export const StreamSettingsBody = Type.Object(
   {
@@ -43,8 +61,7 @@ export const StreamSettingsBody = Type.Object(
     ),
     search: Type.Optional(Type.Object({ fields: Type.Array(Type.String(), { minItems: 1 }) }, strict)),
     table: Type.Optional(Type.Object({ format: Type.Literal('lance') }, strict)),
-    history: Type.Optional(Type.String()),
-    retention: Type.Optional(Type.String()),
+    ...changeable,
   },
   strict,
 );
@@ -215,6 +232,7 @@ export const QueryAnswerSchema = Type.Object({
 });
 export const StreamInfoSchema = Type.Object({
   definition: JsonObjectSchema,
+  earliest: Type.Array(Type.Integer(), { description: 'Per partition, the lowest offset that can be read.' }),
   head: Type.Array(Type.Integer()),
   watermark: Type.Array(Type.Integer()),
   lag: Type.Integer(),
@@ -232,6 +250,10 @@ export const TableInfoSchema = Type.Object({
   stream: Type.String(),
   state: Type.Union([JsonObjectSchema, Type.Null()]),
   datasets: Type.Union([Datasets, Type.Null()]),
+  running: Type.Union([
+    Type.Object({ kind: oneOf(['compaction', 'maintenance']), startedAt: Type.String(), commits: Type.Integer() }),
+    Type.Null(),
+  ]),
   token,
 });
 export const TagInfoSchema = Type.Object({
