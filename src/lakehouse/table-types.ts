@@ -88,8 +88,11 @@ export interface TableState {
   rowsHash: string;
   changesHash: string;
   expiredHash: string;
-  /** What has expired so far, in records, and per partition the highest offset among it, -1: none. Absent: nothing has. */
-  expired?: { count: number; through: number[] };
+  /**
+   * What has expired so far: records, how many of these were rows, and per partition the highest offset among them, -1: none. Absent:
+   * nothing has.
+   */
+  expired?: { count: number; rows: number; through: number[] };
   /** Bytes of the keys and values of rows and changes; absent in tables that were begun before it was counted. */
   bytes?: number;
   /** Statistics objects, oldest first: a base and deltas. Keys in the object store. */

@@ -54,7 +54,7 @@ describe('retention', () => {
     clock.forward(HOUR_MS);
     const { state } = await tailwater.compact('log', { full: true });
 
-    expect(state).toMatchObject({ kind: expect.any(String), rowCount: 2, expired: { count: 3, through: [2] } });
+    expect(state).toMatchObject({ kind: expect.any(String), rowCount: 2, expired: { count: 3, rows: 3, through: [2] } });
     expect(await found('log')).toEqual([4, 5]);
     expect(await tailwater.getStream('log')).toMatchObject({ earliest: [3], head: [4], rows: 2 });
     expect((await tailwater.read('log')).records.map(record => record.offset)).toEqual([3, 4]);

@@ -179,7 +179,11 @@ export function stateAfterExpiry(
     changeCount,
     changesHash,
     expiredHash: expiredHash.toString(),
-    expired: { count: (base.expired?.count ?? 0) + gone.length, through },
+    expired: {
+      count: (base.expired?.count ?? 0) + gone.length,
+      rows: (base.expired?.rows ?? 0) + expired.rows.length,
+      through,
+    },
     ...(base.bytes === undefined ? {} : { bytes: base.bytes - totalBytes(gone) }),
     rawCount: facts.rawCount,
     statistics: [...commit.statistics],

@@ -107,7 +107,9 @@ export class TableStates {
     const then = timeMs === null ? null : await this.#newestBetween(floor, state => state.committedAtMs <= timeMs);
     if (then !== null) return expiredCount(then);
     const oldest = await this.#mustRead(floor);
-    if (floor === 1 || expiredCount(oldest) === 0) return 0;
+    if (floor === 1) return 0;
+    // Superseded versions may be gone, which stream reads say; the rows are those of the instant.
+    if ((oldest.expired?.rows ?? 0) === 0) return expiredCount(oldest);
     throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: `Records have expired since; the oldest table state is ${floor}.` });
   }
 
