@@ -25,10 +25,12 @@ import type {
   SqlResult,
   StreamInfo,
   TableInfo,
+  TagInfo,
+  TagOptions,
   TailwaterApi,
 } from './server/index.ts';
 import type { Consistency, Freshness } from './snapshot/index.ts';
-import type { StreamSettings } from './streams/index.ts';
+import type { StreamChanges, StreamSettings } from './streams/index.ts';
 
 export { type ErrorCode, TailwaterError } from './base/index.ts';
 export type { TailwaterClientOptions } from './client-transport.ts';
@@ -79,6 +81,11 @@ export class TailwaterClient implements TailwaterApi {
     return streams;
   }
 
+  changeStream(name: string, changes: StreamChanges): Promise<StreamInfo> {
+    const sent = { method: 'PATCH', path: streamPath(name), headers: JSON_HEADERS, body: jsonText(changes), repeatable: true };
+    return this.#json(sent);
+  }
+
   async deleteStream(name: string): Promise<void> {
     this.#tokens.delete(name);
     await this.#send({ method: 'DELETE', path: streamPath(name), repeatable: false });
@@ -98,7 +105,7 @@ export class TailwaterClient implements TailwaterApi {
 
   async read(name: string, options: ReadOptions = {}): Promise<ReadAnswer> {
     const { consistency, ...rest } = options;
-    const query = queryString({ ...rest, ...this.#consistency(name, consistency) });
+    const query = queryString({ ...rest, ...consistencyQuery(this.#consistency(name, consistency)) });
     const answer = await this.#json<ReadAnswer>({ method: 'GET', path: `${streamPath(name)}/records${query}`, repeatable: true });
     return this.#seen(name, answer, consistency);
   }
@@ -136,7 +143,7 @@ export class TailwaterClient implements TailwaterApi {
       columns: columns?.join(','),
       filter: filter === undefined ? undefined : JSON.stringify(filter),
       shard: shard === undefined ? undefined : `${shard.index}/${shard.count}`,
-      ...this.#consistency(name, consistency),
+      ...consistencyQuery(this.#consistency(name, consistency)),
     });
     if (this.#closed.signal.aborted) throw new TailwaterError('TW_CLOSED', { detail: 'This client was closed.' });
     const ends = signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]);
@@ -154,7 +161,7 @@ export class TailwaterClient implements TailwaterApi {
   }
 
   async getRow(name: string, key: string | Uint8Array, options: { consistency?: Consistency } = {}): Promise<RowAnswer> {
-    const path = rowPath(name, key, { ...this.#consistency(name, options.consistency) });
+    const path = rowPath(name, key, consistencyQuery(this.#consistency(name, options.consistency)));
     return this.#seen(name, await this.#json<RowAnswer>({ method: 'GET', path, repeatable: true }), options.consistency);
   }
 
@@ -176,6 +183,24 @@ export class TailwaterClient implements TailwaterApi {
       repeatable: true,
       timeoutMs,
     });
+  }
+
+  /** Compacts the stream first, so it may take as long as `compact`. */
+  createTag(name: string, tag: string, options: TagOptions = {}): Promise<TagInfo> {
+    const body = jsonText({ name: tag, ...options });
+    const timeoutMs = this.#transport.timeoutMs * 10;
+    const sent = { method: 'POST', path: `${streamPath(name)}/tags`, headers: JSON_HEADERS, body, repeatable: false, timeoutMs };
+    return this.#json(sent);
+  }
+
+  async listTags(name: string): Promise<TagInfo[]> {
+    const sent = { method: 'GET', path: `${streamPath(name)}/tags`, repeatable: true };
+    return (await this.#json<{ tags: TagInfo[] }>(sent)).tags;
+  }
+
+  async deleteTag(name: string, tag: string): Promise<void> {
+    const path = `${streamPath(name)}/tags/${encodeURIComponent(tag.toWellFormed())}`;
+    await this.#send({ method: 'DELETE', path, repeatable: false });
   }
 
   /** Waits for the server's grace time. */
@@ -332,6 +357,11 @@ function rowPath(name: string, key: string | Uint8Array, query: Record<string, u
   const plain = typeof key === 'string' && !['', '.', '..'].includes(key);
   const written = plain ? encodeURIComponent(key.toWellFormed()) : toBase64Url(typeof key === 'string' ? utf8(key) : key);
   return `${streamPath(name)}/rows/${written}${queryString(plain ? query : { ...query, keyEncoding: 'base64url' })}`;
+}
+
+/** A query string has no objects: a tag is written as `tag:name`. */
+function consistencyQuery({ asOf, ...others }: Consistency = {}): Record<string, unknown> {
+  return { ...others, asOf: typeof asOf === 'object' ? `tag:${asOf.tag}` : asOf };
 }
 
 function queryString(values: Record<string, unknown>): string {

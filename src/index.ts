@@ -57,9 +57,13 @@ export {
   type SqlOptions,
   type SqlResult,
   type StreamInfo,
+  type TableDatasets,
   type TableInfo,
+  type TableJob,
+  type TagInfo,
+  type TagOptions,
   Tailwater,
   type TailwaterApi,
 } from './server/index.ts';
 export type { Consistency, Freshness } from './snapshot/index.ts';
-export type { StreamDefinition, StreamSettings } from './streams/index.ts';
+export type { MaintenanceSettings, StreamChanges, StreamDefinition, StreamSettings } from './streams/index.ts';

@@ -104,6 +104,21 @@ export const ERROR_KINDS = {
     title: 'There is nothing at this address',
     action: 'Check the path; GET /openapi.json lists every route.',
   },
+  TW_TAG_NOT_FOUND: {
+    status: 404,
+    title: 'There is no tag of this name',
+    action: 'GET /v1/streams/{s}/tags lists the tags of a stream.',
+  },
+  TW_TAG_EXISTS: {
+    status: 409,
+    title: 'A tag of this name exists and names another instant',
+    action: 'Use another name, or delete the tag first.',
+  },
+  TW_NOT_TAGGABLE: {
+    status: 409,
+    title: 'The instant is not one that a table holds exactly',
+    action: 'Tag the newest instant instead, or a token that a tag, a compaction or a read of that time returned.',
+  },
   TW_ROW_NOT_FOUND: {
     status: 404,
     title: 'There is no row with this key',

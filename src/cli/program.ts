@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   sql: async () => (await import('./commands/sql.ts')).addSqlCommand,
   scan: async () => (await import('./commands/scan.ts')).addScanCommand,
   compact: async () => (await import('./commands/compact.ts')).addCompactCommand,
+  tag: async () => (await import('./commands/tag.ts')).addTagCommand,
   collect: async () => (await import('./commands/collect.ts')).addCollectCommand,
   doctor: async () => (await import('./commands/doctor.ts')).addDoctorCommand,
   inspect: async () => (await import('./commands/inspect.ts')).addInspectCommand,

@@ -14,6 +14,7 @@ export interface StreamOptions {
   partitions?: number;
   history?: string;
   retention?: string;
+  ttl?: NonNullable<StreamSettings['ttl']>;
   tableFormat?: TableFormat;
   partitionBy?: string[];
   sortBy?: string[];
@@ -35,6 +36,7 @@ export function addStreamOptions(command: Command): Command {
     .option('--partitions <count>', 'number of partitions', parseCount)
     .option('--history <duration>', 'how long superseded versions are kept, such as P7D or forever')
     .option('--retention <duration>', 'how long records are kept')
+    .option('--ttl <duration or field>', 'how long after its event time a row expires, or the field that says when', parseTtl)
     .addOption(
       new Option(
         '--table-format <format>',
@@ -45,8 +47,13 @@ export function addStreamOptions(command: Command): Command {
     .option('--sort-by <fields>', 'what an Iceberg table is sorted by, comma-separated', parseFields);
 }
 
+/** Durations begin with P, as ISO 8601 has it; a field of such a name can be given over HTTP. */
+function parseTtl(text: string): NonNullable<StreamSettings['ttl']> {
+  return /^PT?\d/.test(text) ? text : { field: text };
+}
+
 export function streamSettings(options: StreamOptions): StreamSettings {
-  const { kind, key, time, embed, search, schema, partitions, history, retention } = options;
+  const { kind, key, time, embed, search, schema, partitions, history, retention, ttl } = options;
   const table = tableSettings(options);
   return {
     kind: kind ?? (key === undefined ? 'append' : 'upsert'),
@@ -58,6 +65,7 @@ export function streamSettings(options: StreamOptions): StreamSettings {
     ...(partitions === undefined ? {} : { partitions }),
     ...(history === undefined ? {} : { history }),
     ...(retention === undefined ? {} : { retention }),
+    ...(ttl === undefined ? {} : { ttl }),
     ...(table === undefined ? {} : { table }),
   };
 }
@@ -73,7 +81,7 @@ function tableSettings({ tableFormat, partitionBy, sortBy }: StreamOptions): Str
 
 /** Whether the user said anything about how the stream should be. */
 export function saysAnything(options: StreamOptions): boolean {
-  const { kind, key, time, embed, search, schema, partitions, history, retention } = options;
-  const said = [kind, key, time, embed, search, schema, partitions, history, retention, tableSettings(options)];
+  const { kind, key, time, embed, search, schema, partitions, history, retention, ttl } = options;
+  const said = [kind, key, time, embed, search, schema, partitions, history, retention, ttl, tableSettings(options)];
   return said.some(each => each !== undefined);
 }

@@ -28,6 +28,23 @@ export interface ChangedRow {
   supersededAtMs: number;
 }
 
+/** A record has expired when it is as old as one of these; null ones say nothing. Times are milliseconds since the epoch. */
+export interface ExpiryBounds {
+  /** Commit time; rows and changes. */
+  ingestedMs: number | null;
+  /** Event time; rows. */
+  timeMs: number | null;
+  /** When it was superseded; changes. */
+  supersededMs: number | null;
+  /** Per partition, offsets below this one; rows and changes. */
+  offsetsBelow: readonly number[] | null;
+}
+
+export interface ExpiredRecords {
+  rows: TableRow[];
+  changes: TableRow[];
+}
+
 export interface TableStore {
   /** Stages changes on top of `base` (null: the table does not exist yet) without touching what readers see (C2). */
   begin(definition: StreamDefinition, base: TableVersions | null, schema: TableSchema): Promise<TableStaging>;
@@ -51,6 +68,8 @@ export interface TableStaging {
   takeKeys(keys: readonly Uint8Array[], belowSeq: readonly number[]): Promise<TableRow[]>;
   /** Appends to `changes`. */
   appendChanges(changes: readonly ChangedRow[]): Promise<void>;
+  /** Removes rows and changes, given by seq, for good (retention). Those that are not there are no error. */
+  remove(rowSeqs: readonly number[], changeSeqs: readonly number[]): Promise<void>;
   /** Fills null vectors of rows given by seq. */
   setVectors(seqs: readonly number[], vectors: Float32Array): Promise<void>;
   /** Builds or refreshes indexes, merges small fragments. Changes no row (C5). */
@@ -114,6 +133,8 @@ export interface TableVersion {
   rowsOf(candidates: readonly TableCandidate[]): Promise<TableRow[]>;
   /** Rows of a partition with first <= offset <= last, by offset, at most `limit`; for upsert streams `rows` and `changes` merged. */
   byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]>;
+  /** Rows and changes that have expired, in any order, at most `limit` of each; which, when there are more, is not said. */
+  expired(bounds: ExpiryBounds, limit: number): Promise<ExpiredRecords>;
   /** All rows (not changes), unordered, in batches. */
   scan(options: ScanOptions): AsyncIterable<TableRow[]>;
   /** The same with what each row is searched by. */

@@ -57,7 +57,7 @@ export interface IndexableRow {
   vector: Float32Array | null;
 }
 
-export type TableStateKind = 'create' | 'compaction' | 'index' | 'optimize' | 'vectors';
+export type TableStateKind = 'create' | 'compaction' | 'index' | 'optimize' | 'vectors' | 'retention';
 
 /** An entry of a stream's table-state journal (C1). JSON; small and whole. */
 export interface TableState {
@@ -88,6 +88,13 @@ export interface TableState {
   rowsHash: string;
   changesHash: string;
   expiredHash: string;
+  /**
+   * What has expired so far: records, how many of these were rows, and per partition the highest offset among them, -1: none. Absent:
+   * nothing has.
+   */
+  expired?: { count: number; rows: number; through: number[] };
+  /** Bytes of the keys and values of rows and changes; absent in tables that were begun before it was counted. */
+  bytes?: number;
   /** Statistics objects, oldest first: a base and deltas. Keys in the object store. */
   statistics: string[];
   /** Rows whose `_embedding` is still null although they have a text to embed. */

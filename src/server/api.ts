@@ -3,7 +3,7 @@ import type { SourceProgress } from '../ingest/index.ts';
 import type { TableState } from '../lakehouse/index.ts';
 import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency, Freshness, ScanRequest, SqlColumn, SqlRequest } from '../snapshot/index.ts';
-import type { StreamDefinition, StreamSettings } from '../streams/index.ts';
+import type { StreamChanges, StreamDefinition, StreamSettings, TableFormat } from '../streams/index.ts';
 import type { CollectionReport } from './collect/report.ts';
 import type { FeaturesApi } from './features-api.ts';
 
@@ -44,6 +44,8 @@ export interface AppendAnswer {
 
 export interface StreamInfo {
   definition: StreamDefinition;
+  /** Per partition, the lowest offset that can be read: records below it may have expired. */
+  earliest: number[];
   /** Per partition; -1: empty. */
   head: number[];
   watermark: number[];
@@ -115,10 +117,56 @@ export interface RowAnswer {
   token: string;
 }
 
+/** `compaction` moves rows from the tail into the table; `maintenance` is everything else. */
+export interface TableJob {
+  kind: 'compaction' | 'maintenance';
+  /** ISO 8601. */
+  startedAt: string;
+  /** Table states committed so far. */
+  commits: number;
+}
+
+/** A dataset that other clients of its format open in place: this version is what the table state names. */
+export interface DatasetPlace {
+  /** On the machine of the server: a Lance dataset, or the metadata file of an Iceberg table. */
+  path: string;
+  version: number;
+}
+
+export interface TableDatasets {
+  format: TableFormat;
+  rows: DatasetPlace;
+  /** Null in append streams. */
+  changes: DatasetPlace | null;
+}
+
+export interface TagOptions {
+  /** A token or an ISO 8601 time; default: everything acknowledged before the call, which is compacted for it. */
+  asOf?: string;
+}
+
+/** A named instant of a stream, which stays when history has passed. */
+export interface TagInfo {
+  stream: string;
+  name: string;
+  /** Names the same instant, in `asOf`. */
+  token: string;
+  /** Commit time of the instant, ISO 8601. */
+  asOf: string;
+  createdAt: string;
+  rows: number;
+  tableState: number;
+  datasets: TableDatasets;
+}
+
 export interface TableInfo {
   stream: string;
   /** Null while nothing has been compacted. */
   state: TableState | null;
+  /** Where the state's content lies; null without a table. */
+  datasets: TableDatasets | null;
+  /** What this node does to the table at the moment. */
+  running: TableJob | null;
   token: string;
 }
 
@@ -174,6 +222,8 @@ export interface TailwaterApi {
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
   getStream(name: string): Promise<StreamInfo>;
   listStreams(): Promise<StreamInfo[]>;
+  /** Changes history, retention, ttl or maintenance of a stream that lives; null takes one back to its default. */
+  changeStream(name: string, changes: StreamChanges): Promise<StreamInfo>;
   deleteStream(name: string): Promise<void>;
   append(name: string, records: readonly AppendRecord[], options?: AppendOptions): Promise<AppendAnswer>;
   /** A value a line; with `envelope`, a {key, time, headers, value} a line. */
@@ -190,6 +240,12 @@ export interface TailwaterApi {
   /** Returns when the table has caught up with the head at the call. `full` also brings every index up to date. */
   compact(name: string, options?: { full?: boolean }): Promise<TableInfo>;
   getTable(name: string): Promise<TableInfo>;
+  /** Names an instant and keeps it. TW_TAG_EXISTS when the name means another one, TW_NOT_TAGGABLE when no table state holds it. */
+  createTag(name: string, tag: string, options?: TagOptions): Promise<TagInfo>;
+  /** By name. */
+  listTags(name: string): Promise<TagInfo[]>;
+  /** TW_TAG_NOT_FOUND. */
+  deleteTag(name: string, tag: string): Promise<void>;
   /** Deletes what nothing needs any more; takes the grace time, unless it is a dry run. */
   collect(options?: CollectApiOptions): Promise<CollectionReport>;
   health(): Promise<Health>;

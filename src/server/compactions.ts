@@ -1,7 +1,9 @@
 import type { Clock, Logger, Timer } from '../base/index.ts';
-import { CompactionQueue, compactionDue } from '../lakehouse/index.ts';
+import { CompactionQueue, compactionDue, expiryEveryMs } from '../lakehouse/index.ts';
 import type { LiveStream, LiveStreams } from '../snapshot/index.ts';
+import type { TableJob } from './api.ts';
 import type { CompactionRunner } from './compaction-process.ts';
+import type { ComponentStats } from './metrics.ts';
 import type { EngineSettings } from './settings.ts';
 
 const CHECK_EVERY_MS = 250;
@@ -25,6 +27,10 @@ export class Compactions {
   readonly #pausedUntilMs = new Map<string, number>();
   /** By incarnation: streams whose tables lack vectors, and when these are asked for again. */
   readonly #fills = new Map<string, { nullVectors: number; everyMs: number; nextMs: number }>();
+  /** By incarnation: when expired records are looked for again. */
+  readonly #expiries = new Map<string, number>();
+  /** By incarnation: what runs at the moment. */
+  readonly #running = new Map<string, { kind: TableJob['kind']; name: string; startedAtMs: number; commits: number }>();
   #timer: Timer | null = null;
   #lastFailure: string | null = null;
 
@@ -51,6 +57,27 @@ export class Compactions {
     return this.#queue.stats();
   }
 
+  /** What is done to a table at the moment; null: nothing. */
+  running(incarnation: string): TableJob | null {
+    const job = this.#running.get(incarnation);
+    if (job === undefined) return null;
+    return { kind: job.kind, startedAt: new Date(job.startedAtMs).toISOString(), commits: job.commits };
+  }
+
+  /** A table state was committed. */
+  committed(incarnation: string): void {
+    const job = this.#running.get(incarnation);
+    if (job !== undefined) job.commits++;
+  }
+
+  runningStats(): ComponentStats[] {
+    return [...this.#running.values()].map(({ kind, name, startedAtMs, commits }) => ({
+      component: 'table_job',
+      labels: { stream: name, kind },
+      stats: { seconds: (this.#clock.nowMs() - startedAtMs) / 1000, commits },
+    }));
+  }
+
   /** Resolves when the stream's table holds everything through the segment; `full`: and everything about it is up to date. */
   async compact(stream: LiveStream, throughSegment: number, full: boolean): Promise<void> {
     const { incarnation } = stream.definition;
@@ -69,6 +96,7 @@ export class Compactions {
       for (const stream of this.#streams.all()) {
         this.#requestIfDue(stream);
         this.#requestFill(stream);
+        this.#requestExpiry(stream);
       }
       this.#watch();
     });
@@ -115,17 +143,31 @@ export class Compactions {
     if (fill !== undefined) this.#queue.request(incarnation, state.logSeq).catch(() => {});
   }
 
+  /** Records expire also in a stream that is not written to: upkeep takes them out. */
+  #requestExpiry({ definition, newestState: state }: LiveStream): void {
+    const everyMs = expiryEveryMs(definition);
+    if (state === null || everyMs === null || state.rowCount + state.changeCount === 0) return;
+    const { incarnation } = definition;
+    const nowMs = this.#clock.nowMs();
+    const dueMs = this.#expiries.get(incarnation);
+    if (dueMs !== undefined && nowMs < dueMs) return;
+    this.#expiries.set(incarnation, nowMs + everyMs);
+    if (dueMs !== undefined) this.#queue.request(incarnation, state.logSeq).catch(() => {});
+  }
+
   async #run(incarnation: string, throughSegment: number, options: { full: boolean; caughtUp?: () => void }): Promise<void> {
     const stream = this.#streams.get(incarnation);
     if (!stream) return;
     try {
       const firstSegment = stream.tail.firstSegment ?? throughSegment + 1;
       const order = { definition: stream.definition, firstSegment, throughSegment, full: options.full };
+      this.#started('compaction', stream);
       await this.#runner.run({ ...order, part: 'rows' });
       await stream.advance({ patient: true });
       this.#pausedUntilMs.delete(incarnation);
       this.#lastFailure = null;
       options.caughtUp?.();
+      this.#started('maintenance', stream);
       await this.#runner.run({ ...order, part: 'upkeep' });
       await stream.advance();
     } catch (error) {
@@ -134,6 +176,12 @@ export class Compactions {
       this.#lastFailure = error instanceof Error ? error.message : String(error);
       this.#logger.warn({ stream: stream.definition.name, reason: this.#lastFailure }, 'Compaction failed');
       throw error;
+    } finally {
+      this.#running.delete(incarnation);
     }
+  }
+
+  #started(kind: TableJob['kind'], { definition: { incarnation, name } }: LiveStream): void {
+    this.#running.set(incarnation, { kind, name, startedAtMs: this.#clock.nowMs(), commits: 0 });
   }
 }

@@ -11,8 +11,8 @@ import type {
   SqlRequest,
   StreamPage,
 } from '../snapshot/index.ts';
-import type { StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
-import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
+import type { StreamChanges, StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
+import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
 import type { CollectOptions } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
 import type { FeaturesApi } from './features-api.ts';
@@ -53,6 +53,7 @@ export interface EngineLike {
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
   getStream(name: string): Promise<StreamInfo>;
   listStreams(): Promise<StreamInfo[]>;
+  changeStream(name: string, changes: StreamChanges): Promise<StreamInfo>;
   deleteStream(name: string): Promise<void>;
   /** What is known without asking anyone; TW_STREAM_NOT_FOUND. */
   definition(name: string): StreamDefinition;
@@ -66,6 +67,9 @@ export interface EngineLike {
   deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer>;
   compact(name: string, options?: { full?: boolean }): Promise<TableInfo>;
   getTable(name: string): Promise<TableInfo>;
+  createTag(name: string, tag: string, options?: TagOptions): Promise<TagInfo>;
+  listTags(name: string): Promise<TagInfo[]>;
+  deleteTag(name: string, tag: string): Promise<void>;
   collect(options?: Omit<CollectOptions, 'signal'>): Promise<CollectionReport>;
   health(): Promise<Health>;
   metrics(): Promise<string>;

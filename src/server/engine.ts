@@ -10,6 +10,7 @@ import {
   Follower,
   freshnessOf,
   type LiveRecord,
+  type LiveStream,
   LiveStreams,
   lookupRow,
   type OpenScan,
@@ -33,16 +34,17 @@ import {
   LogReader,
   LogShard,
   normaliseSettings,
+  type StreamChanges,
   type StreamDefinition,
   type StreamSettings,
 } from '../streams/index.ts';
-import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo } from './api.ts';
+import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
 import { Collections } from './collect/collections.ts';
 import { type CollectOptions, Collector } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
-import { closeDataFolder, type DataFolder, type OpenFolder, openDataFolder, SHARD } from './data-folder.ts';
+import { closeDataFolder, type DataFolder, type OpenFolder, openDataFolder, pathsOf, SHARD } from './data-folder.ts';
 import { EngineFeatures } from './engine-features.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
 import { icebergCatalog } from './iceberg-catalog.ts';
@@ -50,6 +52,8 @@ import { InlineCompaction } from './inline-compaction.ts';
 import { type ComponentStats, Metrics } from './metrics.ts';
 import { type EngineOptions, type EngineSettings, settingsOf } from './settings.ts';
 import { streamInfo } from './stream-info.ts';
+import { tableDatasets } from './table-datasets.ts';
+import { Tagging } from './tagging.ts';
 import { TailBound } from './tail-bound.ts';
 
 const DEFAULT_PAGE_RECORDS = 100;
@@ -67,6 +71,7 @@ interface Parts {
   embeddings: TailEmbeddings;
   pinner: Pinner;
   log: LogReader;
+  pins: Pins;
   features: FeatureEngine;
 }
 
@@ -83,6 +88,7 @@ export class Engine implements EngineLike {
   readonly #sql: SqlRunner;
   readonly #compactions: Compactions;
   readonly #collections: Collections;
+  readonly #tagging: Tagging;
   readonly #bound: TailBound;
   readonly #metrics: Metrics;
   readonly #openedAtMs: number;
@@ -103,8 +109,7 @@ export class Engine implements EngineLike {
     });
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
-    const pins = new Pins(parts.folder.store, randomId(settings.random), settings.clock, settings.random);
-    this.#scanner = new Scanner({ streams, pinner, pins, clock: settings.clock });
+    this.#scanner = new Scanner({ streams, pinner, pins: parts.pins, clock: settings.clock });
     this.#sql = new SqlRunner({
       scanner: this.#scanner,
       pinner,
@@ -114,7 +119,8 @@ export class Engine implements EngineLike {
     });
     const runner = this.#runner();
     this.#compactions = new Compactions(streams, runner, settings);
-    this.#collections = this.#startCollections(runner, pins);
+    this.#collections = this.#startCollections(runner);
+    this.#tagging = this.#startTagging();
     this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
     this.#metrics = new Metrics(() => this.#stats());
   }
@@ -141,7 +147,9 @@ export class Engine implements EngineLike {
       const past = new PastCuts(log, embeddings);
       const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
       const features = await FeatureEngine.open({ store, catalog, streams, pinner, clock, random, logger });
-      return new Engine({ settings, folder, shard, catalog, streams, residents, embedders, embeddings, pinner, log, features });
+      const pins = new Pins(store, randomId(random), clock, random);
+      const parts = { settings, folder, shard, catalog, streams, residents, embedders, embeddings, pinner, log, features, pins };
+      return new Engine(parts);
     } catch (error) {
       await closeDataFolder(folder);
       throw error;
@@ -170,6 +178,10 @@ export class Engine implements EngineLike {
 
   listStreams(): Promise<StreamInfo[]> {
     return Promise.all(this.#parts.catalog.list().map(definition => this.#info(definition)));
+  }
+
+  async changeStream(name: string, changes: StreamChanges): Promise<StreamInfo> {
+    return this.#info(await this.#parts.catalog.change(name, changes));
   }
 
   async deleteStream(name: string): Promise<void> {
@@ -242,7 +254,22 @@ export class Engine implements EngineLike {
   async getTable(name: string): Promise<TableInfo> {
     const definition = this.definition(name);
     const pinned = await this.#pin(definition);
-    return { stream: name, state: this.#parts.streams.require(definition).newestState, token: tokenOf(pinned) };
+    const state = this.#parts.streams.require(definition).newestState;
+    const datasets = state === null ? null : tableDatasets(pathsOf(this.#parts.settings.dataDir), state);
+    const running = this.#compactions.running(definition.incarnation);
+    return { stream: name, state, datasets, running, token: tokenOf(pinned) };
+  }
+
+  async createTag(name: string, tag: string, { asOf }: TagOptions = {}): Promise<TagInfo> {
+    return this.#tagging.create(this.definition(name), tag, asOf);
+  }
+
+  async listTags(name: string): Promise<TagInfo[]> {
+    return this.#tagging.list(this.definition(name));
+  }
+
+  async deleteTag(name: string, tag: string): Promise<void> {
+    await this.#tagging.delete(this.definition(name), tag);
   }
 
   async health(): Promise<Health> {
@@ -305,6 +332,7 @@ export class Engine implements EngineLike {
   #runner(): CompactionRunner {
     const { settings, folder, streams, log, embedders } = this.#parts;
     const onAdvanced = (incarnation: string) => {
+      this.#compactions.committed(incarnation);
       streams
         .get(incarnation)
         ?.advance({ patient: true })
@@ -325,8 +353,8 @@ export class Engine implements EngineLike {
     );
   }
 
-  #startCollections(runner: CompactionRunner, pins: Pins): Collections {
-    const { settings, folder, shard, streams } = this.#parts;
+  #startCollections(runner: CompactionRunner): Collections {
+    const { settings, folder, shard, streams, pins } = this.#parts;
     const { store, tables } = folder;
     const { clock, logger, collection } = settings;
     const collector = new Collector({
@@ -350,11 +378,19 @@ export class Engine implements EngineLike {
     return new Collections({ collector, compactHolders, clock, logger, intervalMs });
   }
 
+  #startTagging(): Tagging {
+    const { settings, streams, pinner, pins } = this.#parts;
+    const { clock, random, dataDir } = settings;
+    const compact = (stream: LiveStream, segment: number): Promise<void> => this.#compactions.compact(stream, segment, false);
+    return new Tagging({ streams, pinner, pins, compact, clock, random, folders: pathsOf(dataDir) });
+  }
+
   #stats(): ComponentStats[] {
     const { shard, embedders, streams, residents } = this.#parts;
     const stats: ComponentStats[] = [
       { component: 'log', stats: shard.stats() },
       { component: 'compaction', stats: this.#compactions.stats() },
+      ...this.#compactions.runningStats(),
       { component: 'embedding', stats: embedders.stats() },
       { component: 'resident', stats: residents.stats() },
       { component: 'sql', stats: this.#sql.stats() },

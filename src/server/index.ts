@@ -21,7 +21,11 @@ export type {
   SqlOptions,
   SqlResult,
   StreamInfo,
+  TableDatasets,
   TableInfo,
+  TableJob,
+  TagInfo,
+  TagOptions,
   TailwaterApi,
 } from './api.ts';
 export { encodeQueryAnswer, encodeReadAnswer, encodeRecord, encodeSqlAnswer } from './api-encoding.ts';

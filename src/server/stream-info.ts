@@ -1,4 +1,4 @@
-import { headsOf, type LiveStream, type Pinned, watermarkOf } from '../snapshot/index.ts';
+import { earliestOf, headsOf, type LiveStream, type Pinned, watermarkOf } from '../snapshot/index.ts';
 import type { StreamInfo } from './api.ts';
 
 /** What GET /v1/streams/{s} says, at a pinned instant. */
@@ -8,6 +8,7 @@ export async function streamInfo(pinned: Pinned, stream: LiveStream): Promise<St
   const hidden = (await pinned.shadowed?.totals(pinned.tail, [])) ?? { rows: 0 };
   return {
     definition: pinned.definition,
+    earliest: earliestOf(pinned),
     head,
     watermark,
     lag: head.reduce((sum, last, partition) => sum + last - watermark[partition], 0),

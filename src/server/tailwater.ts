@@ -1,6 +1,6 @@
 import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency } from '../snapshot/index.ts';
-import type { StreamSettings } from '../streams/index.ts';
+import type { StreamChanges, StreamSettings } from '../streams/index.ts';
 import type {
   AppendAnswer,
   AppendOptions,
@@ -21,6 +21,8 @@ import type {
   SqlResult,
   StreamInfo,
   TableInfo,
+  TagInfo,
+  TagOptions,
   TailwaterApi,
 } from './api.ts';
 import { keyBytes, parseReadFrom, toApiRecord, toQueryHit } from './api-mapping.ts';
@@ -61,6 +63,10 @@ export class Tailwater implements TailwaterApi {
 
   listStreams(): Promise<StreamInfo[]> {
     return this.#engine.listStreams();
+  }
+
+  changeStream(name: string, changes: StreamChanges): Promise<StreamInfo> {
+    return this.#engine.changeStream(name, changes);
   }
 
   deleteStream(name: string): Promise<void> {
@@ -123,6 +129,18 @@ export class Tailwater implements TailwaterApi {
 
   getTable(name: string): Promise<TableInfo> {
     return this.#engine.getTable(name);
+  }
+
+  createTag(name: string, tag: string, options?: TagOptions): Promise<TagInfo> {
+    return this.#engine.createTag(name, tag, options);
+  }
+
+  listTags(name: string): Promise<TagInfo[]> {
+    return this.#engine.listTags(name);
+  }
+
+  deleteTag(name: string, tag: string): Promise<void> {
+    return this.#engine.deleteTag(name, tag);
   }
 
   collect(options?: CollectApiOptions): Promise<CollectionReport> {

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonValue, TailwaterError } from '../base/index.ts';
+import { isJsonObject, type JsonObject, type JsonValue, TailwaterError } from '../base/index.ts';
 import { decodeToken, type Position } from '../streams/index.ts';
 import type { Consistency } from './snapshot-types.ts';
 
@@ -8,9 +8,11 @@ export type Demand =
   | { kind: 'strong' }
   | { kind: 'max-staleness'; maxStalenessMs: number }
   | { kind: 'as-of-position'; position: Position }
-  | { kind: 'as-of-time'; timeMs: number };
+  | { kind: 'as-of-time'; timeMs: number }
+  | { kind: 'as-of-tag'; tag: string };
 
 const MEMBERS = ['atLeast', 'strong', 'maxStalenessMs', 'asOf'] as const;
+const TAG = 'tag:';
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T|$)/;
 
 /** Pure. Throws TW_BAD_REQUEST or TW_BAD_TOKEN; `fallback` is for requests that demand nothing. */
@@ -34,16 +36,24 @@ function parseMember(consistency: Consistency): Demand {
     if (!Number.isFinite(maxStalenessMs) || maxStalenessMs < 0) throw badConsistency('maxStalenessMs must be a number >= 0');
     return { kind: 'max-staleness', maxStalenessMs };
   }
-  if (consistency.asOf !== undefined) return parseAsOf(text('asOf', consistency.asOf));
+  if (consistency.asOf !== undefined) return parseAsOf(consistency.asOf);
   if (consistency.strong !== true) throw badConsistency('strong must be true');
   return { kind: 'strong' };
 }
 
-function parseAsOf(asOf: string): Demand {
+function parseAsOf(given: NonNullable<Consistency['asOf']>): Demand {
+  const asOf = isJsonObject(given) ? TAG + tagOf(given) : text('asOf', given);
+  if (asOf.startsWith(TAG)) return { kind: 'as-of-tag', tag: asOf.slice(TAG.length) };
   if (!ISO_TIME.test(asOf)) return { kind: 'as-of-position', position: decodeToken(asOf) };
   const timeMs = Date.parse(asOf);
   if (Number.isNaN(timeMs)) throw badConsistency(`asOf "${asOf}" is not an ISO 8601 time`);
   return { kind: 'as-of-time', timeMs };
+}
+
+function tagOf(asOf: JsonObject): string {
+  const { tag, ...others } = asOf;
+  if (typeof tag === 'string' && Object.keys(others).length === 0) return tag;
+  throw badConsistency('asOf must be a token, a time or {"tag": name}');
 }
 
 function text(member: string, value: JsonValue): string {

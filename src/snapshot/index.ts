@@ -3,7 +3,7 @@ export { Follower, type FollowRequest } from './follower.ts';
 export type { LiveStream } from './live-stream.ts';
 export { LiveStreams } from './live-streams.ts';
 export { PastCuts } from './past-cuts.ts';
-export { freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from './pinned.ts';
+export { earliestOf, freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from './pinned.ts';
 export { DEFAULT_DEADLINE_MS, Pinner } from './pinner.ts';
 export { RESIDENT_DEFAULTS, type ResidentSettings, ResidentTables } from './resident-tables.ts';
 export { lookupRow } from './row-lookup.ts';
@@ -14,6 +14,6 @@ export type { Consistency, Freshness, LiveRecord, ReadFrom, StreamPage } from '.
 export { writeParquet } from './sql/parquet.ts';
 export { SqlRunner } from './sql/sql-runner.ts';
 export { SQL_DEFAULTS, type SqlAnswer, type SqlColumn, type SqlRequest, type SqlSettings } from './sql/sql-types.ts';
-export { readOffsets, StreamReader } from './stream-reader.ts';
+export { readKeptOffsets, StreamReader } from './stream-reader.ts';
 export type { TableView } from './table-view.ts';
 export { TailEmbeddings } from './tail-embeddings.ts';

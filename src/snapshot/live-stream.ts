@@ -1,5 +1,12 @@
 import type { Pin, Pins } from '../journal/index.ts';
-import { lacksTextIndex, pinTableState, type TableState } from '../lakehouse/index.ts';
+import {
+  lacksTextIndex,
+  pinUnlessTagged,
+  type TableState,
+  type TableStates,
+  type TableTag,
+  TableTags,
+} from '../lakehouse/index.ts';
 import { type Segment, type StreamDefinition, StreamTail } from '../streams/index.ts';
 import type { ResidentRows } from './resident-rows.ts';
 import type { ResidentOwner, ResidentTables } from './resident-tables.ts';
@@ -12,8 +19,10 @@ const MAX_WAITING_BYTES = 512 * 1024 * 1024;
 
 /** A stream on this node: its tail, the newest table state it knows, and how the two fit together. */
 export class LiveStream implements ResidentOwner {
-  readonly definition: StreamDefinition;
+  #definition: StreamDefinition;
   readonly tail: StreamTail;
+  /** The names that past instants of this stream have. */
+  readonly tags: TableTags;
   readonly #access: TableAccess;
   readonly #residents: ResidentTables;
   #view: TableView | null = null;
@@ -25,8 +34,9 @@ export class LiveStream implements ResidentOwner {
   #closed = false;
 
   private constructor(definition: StreamDefinition, access: TableAccess, residents: ResidentTables) {
-    this.definition = definition;
+    this.#definition = definition;
     this.tail = new StreamTail(definition);
+    this.tags = new TableTags(access.store, definition.incarnation);
     this.#access = access;
     this.#residents = residents;
   }
@@ -40,6 +50,15 @@ export class LiveStream implements ResidentOwner {
   /** A stream that was created this very moment: it has no table. */
   static fresh(definition: StreamDefinition, access: TableAccess, residents: ResidentTables): LiveStream {
     return new LiveStream(definition, access, residents);
+  }
+
+  get definition(): StreamDefinition {
+    return this.#definition;
+  }
+
+  /** Settings of the stream were changed. */
+  redefine(definition: StreamDefinition): void {
+    this.#definition = definition;
   }
 
   /** The newest table state this node has opened. */
@@ -60,6 +79,10 @@ export class LiveStream implements ResidentOwner {
   /** The rows of `view` in memory; null when they are not kept. */
   get resident(): ResidentRows | null {
     return this.#resident;
+  }
+
+  get states(): TableStates {
+    return this.#access.states;
   }
 
   get closed(): boolean {
@@ -134,10 +157,15 @@ export class LiveStream implements ResidentOwner {
     return this.tail.lastSegment >= view.state.logSeq ? this.#residents.enter(this, view) : null;
   }
 
-  /** The newest table state that holds nothing above the segment; null when there was no table yet. */
-  async viewAt(segment: number): Promise<TableView | null> {
-    const state = await this.#access.states.findBySeq(segment);
+  /** The newest table state that holds nothing above the segment, and had as little expired; null when there was no table yet. */
+  async viewAt(segment: number, maxExpired: number): Promise<TableView | null> {
+    const state = await this.#access.states.findBySeq(segment, maxExpired);
     return state === null ? null : openTableView(this.#access, this.definition, state, null);
+  }
+
+  /** What a tag keeps. */
+  taggedView(tag: TableTag): Promise<TableView> {
+    return openTableView(this.#access, this.definition, tag.state, this.#view);
   }
 
   /** Whether the version of this view will stay for at least the collector's grace time. */
@@ -145,9 +173,9 @@ export class LiveStream implements ResidentOwner {
     return (await this.#access.states.floor()) <= view.state.n;
   }
 
-  /** Keeps a state for as long as the pin lasts (J9). Throws TW_HISTORY_EXPIRED when it is gone. */
-  pin(pins: Pins, state: TableState, ttlMs: number): Promise<Pin> {
-    return pinTableState(pins, this.#access.states, state, ttlMs);
+  /** Keeps a state for as long as the pin lasts (J9); null when only a tag keeps it. Throws TW_HISTORY_EXPIRED when it is gone. */
+  pin(pins: Pins, state: TableState, ttlMs: number): Promise<Pin | null> {
+    return pinUnlessTagged(pins, this.#access.states, this.tags, state, ttlMs);
   }
 
   #swap(view: TableView, resident: ResidentRows | null): void {

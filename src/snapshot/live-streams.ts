@@ -42,6 +42,12 @@ export class LiveStreams {
         streams.#fellBehind = true;
       }),
     );
+    streams.#stop.push(
+      options.catalog.onChange(({ kind, definition }) => {
+        if (kind === 'changed') streams.#streams.get(definition.incarnation)?.redefine(definition);
+      }),
+    );
+    for (const definition of options.catalog.list()) streams.#streams.get(definition.incarnation)?.redefine(definition);
     return streams;
   }
 
@@ -127,7 +133,8 @@ export class LiveStreams {
     if (this.#streams.has(definition.incarnation)) return;
     const { store, tables, residents } = this.#options;
     const states = new TableStates(store, definition.incarnation);
-    this.#streams.set(definition.incarnation, LiveStream.fresh(definition, { store, tables, states }, residents));
+    const known = this.#options.catalog.byIncarnation(definition.incarnation) ?? definition;
+    this.#streams.set(definition.incarnation, LiveStream.fresh(known, { store, tables, states }, residents));
   }
 
   #drop(incarnation: string): void {

@@ -37,9 +37,9 @@ export class PastCuts {
     await this.#vectors.compute(tail, segment);
   }
 
-  /** Throws TW_HISTORY_EXPIRED when the state or the log it needs is gone: never an approximate answer. */
-  async at(stream: LiveStream, segment: number): Promise<PastCut> {
-    const kept = (await this.#kept(stream, segment)) ?? (await this.#kept(stream, segment));
+  /** `maxExpired`: how many records had expired by then. Throws TW_HISTORY_EXPIRED when the state or the log it needs is gone: never an approximate answer. */
+  async at(stream: LiveStream, segment: number, maxExpired: number): Promise<PastCut> {
+    const kept = (await this.#kept(stream, segment, maxExpired)) ?? (await this.#kept(stream, segment, maxExpired));
     if (kept === null)
       throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: 'The table state of that instant is no longer kept.' });
     const { view, shadowed, tail } = kept;
@@ -47,11 +47,11 @@ export class PastCuts {
   }
 
   /** Null when the state of a remembered cut is given up: a later one, that indexes or fills vectors only, may hold the same rows. */
-  async #kept(stream: LiveStream, segment: number): Promise<CachedCut | null> {
-    const key = `${stream.definition.incarnation}/${segment}`;
+  async #kept(stream: LiveStream, segment: number, maxExpired: number): Promise<CachedCut | null> {
+    const key = `${stream.definition.incarnation}/${segment}/${maxExpired}`;
     let cut = this.#cache.get(key);
     if (!cut) {
-      cut = this.#build(stream, segment);
+      cut = this.#build(stream, segment, maxExpired);
       this.#cache.set(key, cut);
       cut.catch(() => this.#cache.delete(key));
       if (this.#cache.size > this.#maxEntries) this.#cache.delete(this.#cache.keys().next().value!);
@@ -62,8 +62,8 @@ export class PastCuts {
     return null;
   }
 
-  async #build(stream: LiveStream, segment: number): Promise<CachedCut> {
-    const view = await stream.viewAt(segment);
+  async #build(stream: LiveStream, segment: number, maxExpired: number): Promise<CachedCut> {
+    const view = await stream.viewAt(segment, maxExpired);
     const tail = new StreamTail(stream.definition);
     let expected = (view?.state.logSeq ?? 0) + 1;
     for await (const entry of this.#log.range(expected, segment)) {

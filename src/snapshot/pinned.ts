@@ -1,3 +1,4 @@
+import { earliestOffset } from '../lakehouse/index.ts';
 import { encodeToken, type Position, type StreamDefinition, type TailSnapshot } from '../streams/index.ts';
 import type { ResidentRows } from './resident-rows.ts';
 import type { ShadowedRows } from './shadowed-rows.ts';
@@ -29,6 +30,11 @@ export function headsOf(pinned: Pinned): number[] {
 
 export function watermarkOf(pinned: Pinned): number[] {
   return pinned.table?.state.watermark ?? new Array<number>(pinned.definition.partitions).fill(-1);
+}
+
+/** Per partition, the lowest offset that can be read as a stream: from it on, no record has expired. */
+export function earliestOf({ definition, table }: Pinned): number[] {
+  return Array.from({ length: definition.partitions }, (_, partition) => earliestOffset(table?.state, partition));
 }
 
 export function positionOf(pinned: Pinned): Position {

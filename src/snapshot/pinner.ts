@@ -1,15 +1,33 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, isTailwaterError, TailwaterError } from '../base/index.ts';
+import { expiredCount } from '../lakehouse/index.ts';
 import type { LogReader, Position, StreamDefinition } from '../streams/index.ts';
 import { type Demand, parseConsistency } from './consistency.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { LiveStreams } from './live-streams.ts';
 import type { PastCuts } from './past-cuts.ts';
-import type { Pinned } from './pinned.ts';
+import { headsOf, type Pinned } from './pinned.ts';
 import type { Consistency } from './snapshot-types.ts';
+import { pinTag, pinTaggedPosition } from './tagged-cuts.ts';
 
 type PinnedCut = Pick<Pinned, 'table' | 'resident' | 'shadowed' | 'tail'>;
 
 type AsOfDemand = Extract<Demand, { kind: 'as-of-position' | 'as-of-time' }>;
+type DemandNow = Exclude<Demand, AsOfDemand | { kind: 'as-of-tag' }>;
+
+/** What a request as of the past names: a time, or a position. */
+interface Instant {
+  segment: number;
+  timeMs: number | null;
+  position: Position | null;
+}
+
+/** Streams pinned at one instant. */
+interface PinnedStreams {
+  shard: number;
+  throughSegment: number;
+  pinned: Pinned[];
+}
 
 const POLL_MS = 5;
 export const DEFAULT_DEADLINE_MS = 10_000;
@@ -34,41 +52,64 @@ export class Pinner {
 
   /**
    * Throws TW_NOT_YET_VISIBLE when the demanded position is not reached by `deadlineAtMs` (clock time), TW_HISTORY_EXPIRED for
-   * an instant that is no longer kept, TW_STREAM_NOT_FOUND for a stream that is deleted by then.
+   * an instant that is no longer kept, TW_TAG_NOT_FOUND, TW_STREAM_NOT_FOUND for a stream that is deleted by then.
    */
   async pin(definition: StreamDefinition, consistency: Consistency | undefined, deadlineAtMs: number): Promise<Pinned> {
     const demand = parseConsistency(consistency, this.#options.fallback);
     return this.#unlessDeleted([definition], async () => {
-      if (isAsOf(demand)) return this.#pinAt(definition, await this.#segmentFor(demand, deadlineAtMs));
+      if (demand.kind === 'as-of-tag') return this.#pinTag(definition, demand.tag);
+      if (isAsOf(demand)) return this.#pinPast(definition, await this.#instantOf(demand, deadlineAtMs));
       await this.#meet(demand, deadlineAtMs);
       return this.#pinNow(definition);
     });
   }
 
-  /** Several streams at one instant, in the order given. Throws as `pin` does. */
+  /** Several streams at one instant, in the order given. Throws as `pin` does, and TW_BAD_REQUEST for a tag that names several instants. */
   async pinAll(
     definitions: readonly StreamDefinition[],
     consistency: Consistency | undefined,
     deadlineAtMs: number,
-  ): Promise<{ shard: number; throughSegment: number; pinned: Pinned[] }> {
-    const { streams } = this.#options;
+  ): Promise<PinnedStreams> {
     const demand = parseConsistency(consistency, this.#options.fallback);
-    const at = { shard: streams.shardNumber };
     return this.#unlessDeleted(definitions, async () => {
+      if (demand.kind === 'as-of-tag') return this.#pinTags(definitions, demand.tag, deadlineAtMs);
       if (isAsOf(demand)) {
-        const segment = await this.#segmentFor(demand, deadlineAtMs);
-        const pinned = await Promise.all(definitions.map(definition => this.#pinAt(definition, segment)));
-        return { ...at, throughSegment: segment, pinned };
+        const instant = await this.#instantOf(demand, deadlineAtMs);
+        const pinned = await Promise.all(definitions.map(definition => this.#pinPast(definition, instant)));
+        return this.#together(instant.segment, pinned);
       }
       await this.#meet(demand, deadlineAtMs);
       for (;;) {
-        const throughSegment = streams.shard.seq;
+        const throughSegment = this.#options.streams.shard.seq;
         const pinned = definitions.map(definition => this.#pinNow(definition));
         const ahead = Math.max(throughSegment, ...pinned.map(each => each.throughSegment));
-        if (ahead === throughSegment) return { ...at, throughSegment, pinned };
+        if (ahead === throughSegment) return this.#together(throughSegment, pinned);
         await this.#reach(ahead, deadlineAtMs);
       }
     });
+  }
+
+  #together(throughSegment: number, pinned: readonly Pinned[]): PinnedStreams {
+    const { shardNumber: shard } = this.#options.streams;
+    return { shard, throughSegment, pinned: pinned.map(each => ({ ...each, throughSegment })) };
+  }
+
+  #pinTag(definition: StreamDefinition, tag: string): Promise<Pinned> {
+    const { streams } = this.#options;
+    return pinTag(streams.require(definition), streams.shardNumber, tag);
+  }
+
+  /** Each stream has a tag of its own: they are one instant when nothing was written to a stream between its tag and the latest of them. */
+  async #pinTags(definitions: readonly StreamDefinition[], tag: string, deadlineAtMs: number): Promise<PinnedStreams> {
+    const pinned = await Promise.all(definitions.map(definition => this.#pinTag(definition, tag)));
+    const through = Math.max(0, ...pinned.map(each => each.throughSegment));
+    for (const each of pinned) {
+      if (each.throughSegment === through) continue;
+      await this.#reach(through, deadlineAtMs);
+      const then = await this.#pinAt(each.definition, through, each.table?.state.n ?? null, null);
+      if (!isDeepStrictEqual(headsOf(then), headsOf(each))) throw severalInstants(tag, each.definition.name);
+    }
+    return this.#together(through, pinned);
   }
 
   /** Of a stream that others deleted while this node stood still, some parts are gone before others: nothing is damaged. */
@@ -76,7 +117,8 @@ export class Pinner {
     try {
       return await pin();
     } catch (error) {
-      if (isTailwaterError(error, 'TW_DATA_DAMAGED', 'TW_HISTORY_EXPIRED') && (await this.#isRefreshed())) {
+      const mayBeDeleted = isTailwaterError(error, 'TW_DATA_DAMAGED', 'TW_HISTORY_EXPIRED', 'TW_TAG_NOT_FOUND');
+      if (mayBeDeleted && (await this.#isRefreshed())) {
         for (const definition of definitions) this.#options.streams.require(definition);
       }
       throw error;
@@ -90,17 +132,17 @@ export class Pinner {
     );
   }
 
-  async #segmentFor(demand: AsOfDemand, deadlineAtMs: number): Promise<number> {
+  async #instantOf(demand: AsOfDemand, deadlineAtMs: number): Promise<Instant> {
     if (demand.kind === 'as-of-time') {
       await this.#refresh();
-      return this.#segmentAt(demand.timeMs);
+      return { segment: await this.#segmentAt(demand.timeMs), timeMs: demand.timeMs, position: null };
     }
     const segment = this.#segmentOf(demand.position);
     await this.#reach(segment, deadlineAtMs);
-    return segment;
+    return { segment, timeMs: null, position: demand.position };
   }
 
-  async #meet(demand: Exclude<Demand, AsOfDemand>, deadlineAtMs: number): Promise<void> {
+  async #meet(demand: DemandNow, deadlineAtMs: number): Promise<void> {
     if (demand.kind === 'at-least') await this.#reach(this.#segmentOf(demand.position), deadlineAtMs);
     else if (demand.kind === 'strong' || !this.#refreshedWithin(demand.maxStalenessMs)) await this.#refresh();
   }
@@ -156,21 +198,38 @@ export class Pinner {
     return { ...base, throughSegment: seq, throughTimeMs: commitTimeMs };
   }
 
-  async #pinAt(definition: StreamDefinition, segment: number): Promise<Pinned> {
+  /** What is no longer kept as history, a tag may keep. */
+  async #pinPast(definition: StreamDefinition, { segment, timeMs, position }: Instant): Promise<Pinned> {
+    const { streams } = this.#options;
+    try {
+      const named = position?.streams.find(entry => entry.incarnation === definition.incarnation);
+      return await this.#pinAt(definition, segment, named?.tableState ?? null, timeMs);
+    } catch (error) {
+      if (!isTailwaterError(error, 'TW_HISTORY_EXPIRED') || position === null) throw error;
+      const tagged = await pinTaggedPosition(streams.require(definition), streams.shardNumber, position);
+      if (tagged === null) throw error;
+      return tagged;
+    }
+  }
+
+  /** The instant is that of the segment; what had expired by then says the table state of that time, or the time. */
+  async #pinAt(definition: StreamDefinition, segment: number, stateThen: number | null, timeMs: number | null): Promise<Pinned> {
     const { streams } = this.#options;
     const knownTimeMs = await this.#timeOf(segment);
     const stream = streams.require(definition);
     const base = { definition, shard: streams.shardNumber, throughSegment: segment };
-    if (lacksVectors(liveAt(stream, segment))) await this.#options.past.completeVectors(stream.tail, segment);
-    const live = liveAt(stream, segment);
-    const cut = live === null || lacksVectors(live) ? await this.#rebuilt(stream, segment, live) : live;
+    const isWhole = stream.logSeq <= segment && expiredIn(stream) === 0;
+    const maxExpired = isWhole ? 0 : await stream.states.expiredAt(stateThen, timeMs ?? knownTimeMs);
+    if (lacksVectors(liveAt(stream, segment, maxExpired))) await this.#options.past.completeVectors(stream.tail, segment);
+    const live = liveAt(stream, segment, maxExpired);
+    const cut = live === null || lacksVectors(live) ? await this.#rebuilt(stream, segment, maxExpired, live) : live;
     return { ...base, throughTimeMs: knownTimeMs ?? cut.table?.state.logTimeMs ?? 0, ...cut };
   }
 
   /** Vectors that the tail cannot have now may be in an older table, where that and the log after it are still kept. */
-  async #rebuilt(stream: LiveStream, segment: number, otherwise: PinnedCut | null): Promise<PinnedCut> {
+  async #rebuilt(stream: LiveStream, segment: number, maxExpired: number, otherwise: PinnedCut | null): Promise<PinnedCut> {
     try {
-      return { ...(await this.#options.past.at(stream, segment)), resident: null };
+      return { ...(await this.#options.past.at(stream, segment, maxExpired)), resident: null };
     } catch (error) {
       if (otherwise !== null && isTailwaterError(error, 'TW_HISTORY_EXPIRED')) return otherwise;
       throw error;
@@ -219,17 +278,28 @@ function timeExpired(timeMs: number): TailwaterError {
   });
 }
 
+/** A tag may be younger than another of its name on another stream, with records between them. */
+function severalInstants(tag: string, stream: string): TailwaterError {
+  return new TailwaterError('TW_BAD_REQUEST', {
+    detail: `The tags ${JSON.stringify(tag.slice(0, 140))} of these streams are not of one instant: "${stream}" was written to after its own.`,
+  });
+}
+
 function isAsOf(demand: Demand): demand is AsOfDemand {
   return demand.kind === 'as-of-position' || demand.kind === 'as-of-time';
 }
 
-/** Null when the table holds something newer. */
-function liveAt(stream: LiveStream, segment: number): PinnedCut | null {
-  return stream.logSeq > segment ? null : nowAt(stream, segment);
+/** Null when the table holds something newer, or has lost what it had then. */
+function liveAt(stream: LiveStream, segment: number, maxExpired: number): PinnedCut | null {
+  return stream.logSeq > segment || expiredIn(stream) > maxExpired ? null : nowAt(stream, segment);
 }
 
 function lacksVectors(cut: PinnedCut | null): boolean {
   return cut !== null && cut.tail.missingVectors() > 0;
+}
+
+function expiredIn({ view }: LiveStream): number {
+  return view === null ? 0 : expiredCount(view.state);
 }
 
 /** Synchronous, so that table and tail are of one instant. */

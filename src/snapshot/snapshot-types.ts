@@ -10,8 +10,11 @@ export interface Consistency {
   strong?: true;
   /** The answer may miss what was acknowledged within this time. */
   maxStalenessMs?: number;
-  /** The state at a token, or at an ISO 8601 time (commit time). TW_HISTORY_EXPIRED when it is no longer kept. */
-  asOf?: string;
+  /**
+   * The state at a token, at an ISO 8601 time (commit time), or at a tag: `{tag: name}` or `"tag:name"`. TW_HISTORY_EXPIRED when it is no
+   * longer kept, TW_TAG_NOT_FOUND.
+   */
+  asOf?: string | { tag: string };
 }
 
 /** How fresh and how complete an answer is (design, R5). */

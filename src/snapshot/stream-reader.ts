@@ -1,6 +1,6 @@
 import { type Clock, TailwaterError } from '../base/index.ts';
 import type { StreamDefinition, StreamRecord } from '../streams/index.ts';
-import { freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from './pinned.ts';
+import { earliestOf, freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from './pinned.ts';
 import { DEFAULT_DEADLINE_MS, type Pinner } from './pinner.ts';
 import type { Consistency, ReadFrom, StreamPage } from './snapshot-types.ts';
 
@@ -49,8 +49,20 @@ export function checkPartition(definition: StreamDefinition, partition: number):
   });
 }
 
-/** Records from `first` on, at most `limit`, dense. */
+/** Records from `first` on, at most `limit`, dense. Throws TW_HISTORY_EXPIRED when there may be gaps: nothing is passed over silently. */
 export async function readOffsets(pinned: Pinned, partition: number, first: number, limit: number): Promise<StreamRecord[]> {
+  const earliest = earliestOf(pinned)[partition];
+  if (first < earliest) {
+    throw new TailwaterError('TW_HISTORY_EXPIRED', {
+      detail: `Records of partition ${partition} below offset ${earliest} have expired; offset ${first} was asked for.`,
+      data: { partition, earliest },
+    });
+  }
+  return readKeptOffsets(pinned, partition, first, limit);
+}
+
+/** As `readOffsets`, for those who can do with gaps: the records of `limit` offsets from `first` on that are still kept. */
+export async function readKeptOffsets(pinned: Pinned, partition: number, first: number, limit: number): Promise<StreamRecord[]> {
   const watermark = watermarkOf(pinned)[partition];
   const head = headsOf(pinned)[partition];
   const last = Math.min(head, first + limit - 1);
@@ -70,7 +82,7 @@ export async function resolveFrom(pinned: Pinned, partition: number, from: ReadF
   const next = headsOf(pinned)[partition] + 1;
   switch (from.kind) {
     case 'earliest':
-      return 0;
+      return earliestOf(pinned)[partition];
     case 'latest':
       return next;
     case 'offset':
@@ -88,7 +100,7 @@ export async function resolveFrom(pinned: Pinned, partition: number, from: ReadF
 
 /** Commit times rise with offsets, so a binary search finds the first at or after a time. */
 async function firstCommittedAt(pinned: Pinned, partition: number, timeMs: number, next: number): Promise<number> {
-  let low = 0;
+  let low = earliestOf(pinned)[partition];
   let high = next;
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -101,7 +113,7 @@ async function firstCommittedAt(pinned: Pinned, partition: number, timeMs: numbe
 
 /** Event times do not rise with offsets: the earliest offset whose event time is at or after the time, as Kafka's ListOffsets does. */
 async function firstEventAt(pinned: Pinned, partition: number, timeMs: number, next: number): Promise<number> {
-  for (let offset = 0; offset < next; ) {
+  for (let offset = earliestOf(pinned)[partition]; offset < next; ) {
     const records = await readOffsets(pinned, partition, offset, MAX_PAGE_RECORDS);
     const found = records.find(record => record.timeMs >= timeMs);
     if (found) return found.offset;

@@ -20,6 +20,24 @@ export type PartitionRule =
 
 export type TableDefinition = { format: 'lance' } | { format: 'iceberg'; partitionBy: PartitionRule[]; sortBy: string[] };
 
+/** When maintenance of a table pays; what is not given has the default of the node. */
+export interface MaintenanceSettings {
+  /** Small fragments are merged after this many compactions; default 16. */
+  compactionsPerOptimize?: number;
+  /** The full-text index is refreshed when more rows than this (and 0.5 % of the table) lack it; default 2,000. */
+  unindexedTextRows?: number;
+  /** As `unindexedTextRows`, for the vector index (5 %); default 10,000. */
+  unindexedVectorRows?: number;
+}
+
+/** What can be changed while a stream lives (PATCH /v1/streams/{s}); null takes a setting back to its default. */
+export interface StreamChanges {
+  history?: StreamSettings['history'] | null;
+  retention?: StreamSettings['retention'] | null;
+  ttl?: StreamSettings['ttl'] | null;
+  maintenance?: MaintenanceSettings | null;
+}
+
 /** What a user may say about a stream (PUT /v1/streams/{s}). */
 export interface StreamSettings {
   kind: StreamKind;
@@ -41,10 +59,14 @@ export interface StreamSettings {
   table?: { format?: TableFormat; partitionBy?: readonly string[]; sortBy?: readonly string[] };
   /** How long superseded versions are kept, ISO 8601 duration or "forever"; default "P7D". */
   history?: string;
-  retention?: string;
+  /** How old a record may become, ISO 8601 duration or "forever" (default), and of how many bytes (keys and values) the table is, about. */
+  retention?: string | { age?: string; bytes?: number };
+  /** When a row expires: a duration after its event time, or the moment in a field (milliseconds since the epoch, or an ISO 8601 time). */
+  ttl?: string | { field: string };
+  maintenance?: MaintenanceSettings;
 }
 
-/** One life of a stream, with every default filled in. Immutable. */
+/** One life of a stream, with every default filled in. Immutable: a change makes another one, of the same incarnation. */
 export interface StreamDefinition {
   name: string;
   /** The id of this life: data and paths use it, a re-created name gets a new one. */
@@ -61,6 +83,13 @@ export interface StreamDefinition {
   table: TableDefinition;
   /** Milliseconds; null keeps history for ever. */
   historyMs: number | null;
+  /** By commit time; null: for ever. */
   retentionMs: number | null;
+  /** Bytes of keys and values in the table; absent: no bound. */
+  retentionBytes?: number;
+  /** Absent: rows have no time to live of their own. */
+  ttl?: { ms: number } | { field: string };
+  /** Absent: all defaults. */
+  maintenance?: MaintenanceSettings;
   createdAtMs: number;
 }

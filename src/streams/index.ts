@@ -5,7 +5,9 @@ export { readCatalog } from './catalog/read-catalog.ts';
 export { normaliseSettings } from './catalog/settings.ts';
 export type {
   EmbedSettings,
+  MaintenanceSettings,
   PartitionRule,
+  StreamChanges,
   StreamDefinition,
   StreamKind,
   StreamSettings,

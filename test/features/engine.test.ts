@@ -162,12 +162,50 @@ describe('a feature view', () => {
       await expect(tailwater.features.apply(of('orders', 'lifetime', '31m'))).rejects.toMatchObject(refusal);
       await expect(tailwater.features.apply(of('logs', 'lifetime', '1h'))).rejects.toMatchObject(refusal);
       await expect(tailwater.features.apply(of('logs', { sliding: '24h' }, '1h'))).rejects.toMatchObject(refusal);
+      await tailwater.createStream('brief', { kind: 'append', retention: 'P30D', ttl: 'P1D' });
+      await tailwater.createStream('small', { kind: 'append', retention: { bytes: 1000 } });
+      await tailwater.createStream('dated', { kind: 'append', ttl: { field: 'until' } });
+      await expect(tailwater.features.apply(of('brief', { sliding: '24h' }, '1h'))).rejects.toMatchObject(refusal);
+      for (const name of ['small', 'dated']) {
+        await expect(tailwater.features.apply(of(name, { sliding: '1h' }, '1h'))).rejects.toMatchObject(refusal);
+      }
       expect(await tailwater.features.list()).toEqual([]);
       await tailwater.features.apply(of('orders', 'lifetime', '30m'));
       await tailwater.features.apply(of('logs', { sliding: '23h' }, '1h'), {
         replaces: (await tailwater.features.get('v')).version,
       });
     }));
+
+  test('over a stream of which records have expired is made of the others', async () => {
+    const clock = setClock();
+    await withEngine(
+      async tailwater => {
+        await tailwater.createStream('clicks', { kind: 'append', partitions: 2, retention: 'P1D' });
+        const write = (users: string[]) =>
+          tailwater.append(
+            'clicks',
+            users.map(user => ({ value: { user } })),
+          );
+        await write(['ann', 'bob', 'ann', 'eve']);
+        await tailwater.compact('clicks', { full: true });
+        clock.now += 25 * 3_600_000;
+        await write(['ann', 'bob']);
+        expect((await tailwater.compact('clicks', { full: true })).state).toMatchObject({ rowCount: 2, expired: { count: 4 } });
+        await write(['ann']);
+        await tailwater.features.apply({
+          name: 'recent',
+          definition: {
+            source: 'clicks',
+            entity: 'user',
+            features: { n: { aggregate: 'count', window: { sliding: '1h' } } },
+          },
+        });
+        const { entities } = await tailwater.features.online('recent', { entities: ['ann', 'bob', 'eve'] });
+        expect(entities.map(each => each.values.n)).toEqual([2, 1, 0]);
+      },
+      { clock },
+    );
+  });
 
   test('needs its stream, and rows need an entity and a time', () =>
     withEngine(async tailwater => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { COMPACTION_DEFAULTS } from '../../src/lakehouse/compact/settings.ts';
-import { upkeepDue } from '../../src/lakehouse/compact/upkeep.ts';
+import { COMPACTION_DEFAULTS, type CompactionContext, workOn } from '../../src/lakehouse/compact/settings.ts';
+import { lacksTextIndex, upkeepDue } from '../../src/lakehouse/compact/upkeep.ts';
+import { MemoryObjectStore } from '../../src/storage/index.ts';
 import { emptyState } from './compact-support.ts';
 import { definitionOf } from './compact-world.ts';
 
@@ -52,6 +53,19 @@ describe('what pays after a compaction', () => {
 
   test('streams that are not searched get no index', () => {
     expect(due(NEITHER, 1_000_000, { text: 0, vector: 0 }, true)).toMatchObject({ textIndex: false, vectorIndex: false });
+  });
+
+  test('a stream may say itself when maintenance pays', () => {
+    const eager = definitionOf({ search: { fields: ['text'] }, maintenance: { unindexedTextRows: 10 } });
+    const state = emptyState({ n: 1, rowCount: 11 });
+    expect(lacksTextIndex(eager, state)).toBe(true);
+    expect(lacksTextIndex(BOTH, state)).toBe(false);
+    const context = { store: new MemoryObjectStore(), settings: { compactionsPerOptimize: 5 } } as unknown as CompactionContext;
+    expect(workOn(context, definitionOf({ maintenance: { compactionsPerOptimize: 2 } })).limits).toMatchObject({
+      compactionsPerOptimize: 2,
+      unindexedTextRows: COMPACTION_DEFAULTS.unindexedTextRows,
+    });
+    expect(workOn(context, NEITHER).limits.compactionsPerOptimize).toBe(5);
   });
 
   test('fragments are merged after every 16 compactions', () => {

@@ -41,6 +41,24 @@ function namesIn(...path: string[]): Promise<string[]> {
 }
 
 describe('an Iceberg table', () => {
+  test('drops a file of which every row has expired, and marks the rows of others as deleted', async () => {
+    const table = new Table(store, UPSERT, SCHEMA);
+    await table.commit(staging => staging.append({ rows: rowsOf(1, 4) }));
+    await table.commit(staging => staging.append({ rows: rowsOf(5, 8) }));
+    await table.commit(staging => staging.remove([1, 2, 5], []));
+    expect((await loaded(table)).deletes).toHaveLength(1);
+    await table.commit(staging => staging.remove([3, 4], []));
+    const { data, deletes, metadata } = await loaded(table);
+    expect(data.map(file => file.records)).toEqual([4]);
+    expect(deletes.map(file => file.records)).toEqual([1]);
+    expect(currentSnapshot(metadata)!.summary).toMatchObject({
+      'deleted-data-files': '1',
+      'total-records': '4',
+      'total-position-deletes': '1',
+    });
+    await expectRows(await table.open(), rowsOf(6, 8));
+  });
+
   test('says in its snapshot what it holds, what changed, and up to where', async () => {
     const table = new Table(store, UPSERT, SCHEMA);
     await table.commit(staging => staging.append({ rows: rowsOf(1, 6) }));

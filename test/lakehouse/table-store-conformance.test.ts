@@ -5,6 +5,7 @@ import { IcebergTableStore, LanceTableStore, MemoryTableStore, type TableStore }
 import type { TableTraits } from '../conformance/table-rows.ts';
 import { type TableWorld, tableStoreConformance } from '../conformance/table-store.ts';
 import { tableStoreColumns } from '../conformance/table-store-columns.ts';
+import { tableStoreExpiry } from '../conformance/table-store-expiry.ts';
 import { tableStoreHistories } from '../conformance/table-store-histories.ts';
 import { tableStoreRaces } from '../conformance/table-store-races.ts';
 
@@ -50,3 +51,6 @@ tableStoreColumns('the model', modelWorld);
 tableStoreColumns('LanceDB', lanceWorld);
 tableStoreColumns('Iceberg', icebergWorld, ICEBERG);
 tableStoreHistories('Iceberg', icebergWorld, 8, ICEBERG);
+tableStoreExpiry('the model', modelWorld);
+tableStoreExpiry('LanceDB', lanceWorld);
+tableStoreExpiry('Iceberg', icebergWorld, ICEBERG);

@@ -8,15 +8,16 @@ import { temporaryEngine } from './engine-support.ts';
 /** Nobody reads beside the test, so there is nobody to wait for. */
 const AT_ONCE = { auto: false, graceMs: 0, logHistoryMs: 0, historySlack: 0 };
 
-async function fill(tailwater: Tailwater, rounds: number): Promise<string[]> {
-  await tailwater.createStream('docs', { kind: 'upsert', key: 'id', search: { fields: ['text'] }, history: 'PT0.001S' });
+async function fill(tailwater: Tailwater, rounds: number, history = 'PT0.001S'): Promise<string[]> {
+  await tailwater.createStream('docs', { kind: 'upsert', key: 'id', search: { fields: ['text'] }, history });
   const tokens: string[] = [];
   for (let round = 0; round < rounds; round++) {
     for (let n = 0; n < 4; n++) {
       const { token } = await tailwater.append('docs', [{ value: { id: `d${n}`, round, text: `boat ${round}` } }]);
       tokens.push(token);
     }
-    await tailwater.compact('docs');
+    // With its upkeep, which lets go of superseded versions: their history is over.
+    await tailwater.compact('docs', { full: true });
   }
   return tokens;
 }
@@ -34,7 +35,8 @@ describe('an engine that collects', () => {
     const { tailwater, dataDir } = engine;
     const tokens = await fill(tailwater, 4);
     const report = await tailwater.collect();
-    expect(report).toMatchObject({ problems: [], states: 3, log: [{ heldBy: null, neededBy: null }] });
+    expect(report).toMatchObject({ problems: [], log: [{ heldBy: null, neededBy: null }] });
+    expect(report.states).toBeGreaterThanOrEqual(3);
     expect(report.log[0].floor).toBe(report.log[0].head + 1);
     await expect(tailwater.query('docs', { text: 'boat', consistency: { asOf: tokens[0] } })).rejects.toMatchObject({
       code: 'TW_HISTORY_EXPIRED',
@@ -44,7 +46,7 @@ describe('an engine that collects', () => {
     const rows = await again.query('docs', { text: 'boat', limit: 10 });
     expect(rows.hits.map(hit => [hit.key, hit.value.round])).toHaveLength(4);
     expect(rows.hits.every(hit => hit.value.round === 3)).toBe(true);
-    expect((await again.read('docs')).records).toHaveLength(16);
+    expect((await again.read('docs')).records.map(record => record.offset)).toEqual([12, 13, 14, 15]);
     expect((await again.query('docs', { text: 'boat', consistency: { asOf: tokens.at(-1)! } })).hits).toHaveLength(4);
     await again.append('docs', [{ value: { id: 'd0', round: 9, text: 'boat 9' } }]);
     await again.compact('docs');
@@ -56,7 +58,9 @@ describe('an engine that collects', () => {
     await using engine = await temporaryEngine({ collection: AT_ONCE, compactionHost: 'process' });
     const { tailwater, dataDir } = engine;
     await fill(tailwater, 3);
-    expect(await tailwater.collect()).toMatchObject({ problems: [], states: 2 });
+    const { problems, states } = await tailwater.collect();
+    expect(problems).toEqual([]);
+    expect(states).toBeGreaterThanOrEqual(2);
     expect((await tailwater.query('docs', { text: 'boat' })).hits).toHaveLength(4);
     await tailwater.deleteStream('docs');
     await writeFile(join(pathsOf(dataDir).objects, '.tmp', 'left-behind'), 'half an object');
@@ -71,7 +75,7 @@ describe('an engine that collects', () => {
   test('answers a past time after a restart that replayed nothing', async () => {
     await using engine = await temporaryEngine({ collection: { auto: false } });
     const { tailwater, dataDir } = engine;
-    await fill(tailwater, 2);
+    await fill(tailwater, 2, 'PT1H');
     const times = (await tailwater.read('docs')).records.map(record => record.ingestedAt);
     await tailwater.close();
     const again = await Tailwater.open({ dataDir, compactionHost: 'inline', collection: { auto: false } });

@@ -2,19 +2,30 @@ import { expect } from 'vitest';
 import { isTailwaterError, type Random, seededRandom, silentLogger, utf8 } from '../../src/base/index.ts';
 import { Appender } from '../../src/ingest/index.ts';
 import { ObjectJournal, type Pin, Pins } from '../../src/journal/index.ts';
-import { compactStream, MemoryTableStore, pinTableState, TableStates, TableStatistics } from '../../src/lakehouse/index.ts';
+import {
+  compactStream,
+  MemoryTableStore,
+  pinTableState,
+  type TableState,
+  TableStates,
+  TableStatistics,
+  TableTags,
+  tagState,
+} from '../../src/lakehouse/index.ts';
 import type { CollectOptions } from '../../src/server/collect/collector.ts';
 import { Collector } from '../../src/server/collect/collector.ts';
 import type { CollectionReport } from '../../src/server/collect/report.ts';
 import type { CollectionSettings } from '../../src/server/collect/settings.ts';
 import {
   type Consistency,
+  headsOf,
   LiveStreams,
   lookupRow,
   PastCuts,
   Pinner,
   ResidentTables,
   StreamReader,
+  tokenOf,
 } from '../../src/snapshot/index.ts';
 import { MemoryObjectStore, type ObjectStore, withRetries } from '../../src/storage/index.ts';
 import { Catalog, encodeToken, LogReader, LogShard, type StreamDefinition } from '../../src/streams/index.ts';
@@ -61,6 +72,12 @@ interface PinnedTable {
   expiresAtMs: number;
 }
 
+interface TaggedTable {
+  definition: StreamDefinition;
+  tag: string;
+  rows: string[];
+}
+
 /** Streams, writers, compactors, collectors and readers over one unreliable store, and a plain list that says what must be there. */
 export class CollectWorld {
   readonly clock: VirtualClock;
@@ -78,6 +95,7 @@ export class CollectWorld {
     runs: 0,
     killed: 0,
     pinnedReads: 0,
+    taggedReads: 0,
     segments: 0,
     states: 0,
     statistics: 0,
@@ -86,6 +104,7 @@ export class CollectWorld {
   #faults: Partial<Faults>;
   readonly #commitTimes = new Map<string, number>();
   readonly #pinned: PinnedTable[] = [];
+  readonly #tagged: TaggedTable[] = [];
   node!: Node;
   #next = 0;
   #seed: number;
@@ -271,8 +290,45 @@ export class CollectWorld {
     }
   }
 
-  async #rowsOf(definition: StreamDefinition, n: number): Promise<string[]> {
-    const state = (await new TableStates(this.truth, definition.incarnation).read(n))!;
+  /** Somebody tags the newest table state of a stream. */
+  async tag(name: string): Promise<void> {
+    const definition = this.node.catalog.get(name);
+    if (definition === undefined) return;
+    const store = this.store();
+    const states = new TableStates(store, definition.incarnation);
+    const state = await this.insist(() => states.latest());
+    if (state === null) return;
+    const tag = { name: `t${this.#next++}`, createdAtMs: this.clock.nowMs(), attemptId: `a${this.#next}`, state };
+    const pins = new Pins(store, 'tagger', this.clock, this.random);
+    try {
+      await tagState(pins, states, new TableTags(store, definition.incarnation), tag);
+    } catch (error) {
+      if (isTailwaterError(error, 'TW_OUTCOME_UNKNOWN', 'TW_STORAGE_UNAVAILABLE', 'TW_HISTORY_EXPIRED')) return;
+      throw error;
+    }
+    this.#tagged.push({ definition, tag: tag.name, rows: await this.#rowsOf(definition, state.n, state) });
+  }
+
+  /** A tag goes, whichever; its instant may be collected at any moment from now on. */
+  async untag(): Promise<void> {
+    const [tagged] = this.#tagged.splice(Math.floor(this.random.float() * this.#tagged.length), 1);
+    if (tagged === undefined) return;
+    await this.insist(() => new TableTags(this.store(), tagged.definition.incarnation).delete(tagged.tag));
+  }
+
+  /** Every tag answers as when it was made, through a node, however long its states and log are gone. */
+  async checkTags(node = this.node): Promise<void> {
+    for (const { definition, tag, rows } of [...this.#tagged]) {
+      const pinned = await this.insist(() => node.pinner.pin(definition, { asOf: { tag } }, this.clock.nowMs()));
+      expect(await this.#rowsOf(definition, pinned.table!.state.n, pinned.table!.state), `tag ${tag}`).toEqual(rows);
+      const byToken = await this.insist(() => node.pinner.pin(definition, { asOf: tokenOf(pinned) }, this.clock.nowMs()));
+      expect([headsOf(byToken), byToken.table!.state.rowsHash]).toEqual([headsOf(pinned), pinned.table!.state.rowsHash]);
+      this.counts.taggedReads++;
+    }
+  }
+
+  async #rowsOf(definition: StreamDefinition, n: number, known?: TableState): Promise<string[]> {
+    const state = known ?? (await new TableStates(this.truth, definition.incarnation).read(n))!;
     await TableStatistics.load(this.truth, state.statistics);
     const versions = { rows: state.rowsVersion, changes: state.changesVersion };
     const version = await this.tables.open(definition, versions, state.schema);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type TableState, TableStates } from '../../src/lakehouse/index.ts';
+import { type TableState, TableStates, TableTags } from '../../src/lakehouse/index.ts';
 import { listAll } from '../../src/storage/index.ts';
 import type { Faults } from '../harness/faulty-object-store.ts';
 import { type Simulation, seeds, simulate } from '../harness/simulate.ts';
@@ -38,7 +38,9 @@ async function act(world: CollectWorld): Promise<void> {
   else if (dice < 0.6) await world.compact(pick(world, ['events', 'rows', 'idle']));
   else if (dice < 0.7) await world.collect({ calls: 1 + Math.floor(world.random.float() * 120) });
   else if (dice < 0.85) await world.collect({ thorough: world.random.float() < 0.3 });
-  else if (dice < 0.92) await world.pin(pick(world, ['events', 'rows']), 3_000);
+  else if (dice < 0.88) await world.tag(pick(world, ['events', 'rows']));
+  else if (dice < 0.9) await world.untag();
+  else if (dice < 0.94) await world.pin(pick(world, ['events', 'rows']), 3_000);
   else await world.clock.sleep(world.random.float() * 2_000);
 }
 
@@ -48,6 +50,7 @@ async function live(world: CollectWorld, steps: number): Promise<void> {
     await Promise.all(Array.from({ length: beside }, () => act(world)));
     if (world.node.behind || world.random.float() < 0.1) await world.restart();
     await world.checkPins();
+    await world.checkTags();
     await world.checkEverything();
     if (world.node.behind) await world.restart();
     if (world.instants.length > 0) await world.checkInstant(pick(world, world.instants.slice(-12)));
@@ -76,9 +79,11 @@ async function expectNoGarbage(world: CollectWorld): Promise<void> {
   }
   await world.clock.sleep(10_000_000);
   await world.restart();
+  await world.untag();
   for (let run = 0; run < 2; run++) expect((await world.collect({ thorough: true }))?.problems).toEqual([]);
   await world.checkEverything();
   await world.checkEverything(await world.open());
+  await world.checkTags();
   expect(await keysUnder(world, 'log/entries/')).toEqual([]);
   expect(await keysUnder(world, 'pins/')).toEqual([]);
   for (const { incarnation, historyMs } of world.node.catalog.list()) {
@@ -88,7 +93,8 @@ async function expectNoGarbage(world: CollectWorld): Promise<void> {
     if (historyMs !== null) expect(kept.map(state => state.n)).toEqual([(await states.latest())?.n]);
     const entries = await keysUnder(world, `tables/${incarnation}/state/entries/`);
     expect(entries.length).toBe(kept.length);
-    const named = new Set(kept.flatMap(state => state.statistics));
+    const tagged = (await new TableTags(world.truth, incarnation).list()).map(tag => tag.state);
+    const named = new Set([...kept, ...tagged].flatMap(state => state.statistics));
     expect((await keysUnder(world, `tables/${incarnation}/statistics/`)).sort()).toEqual([...named].sort());
   }
 }
@@ -114,8 +120,9 @@ describe('the collector', () => {
     const counts = await manyLives(25, 1, { maxDelayMs: 8 });
 
     // Each of these was met, often: the property is not empty.
-    const { exact, expired, killed, pinnedReads, segments, states, statistics } = counts;
-    for (const count of [exact, expired, killed, pinnedReads, segments, states, statistics]) expect(count).toBeGreaterThan(30);
+    const { exact, expired, killed, pinnedReads, taggedReads, segments, states, statistics } = counts;
+    for (const count of [exact, expired, killed, pinnedReads, taggedReads, segments, states, statistics])
+      expect(count).toBeGreaterThan(30);
   }, 120_000);
 
   test('so it is when requests and replies are lost, late or repeated, and calls fail', async () => {

@@ -32,6 +32,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
   };
   const info = (): StreamInfo => ({
     definition: EVENTS,
+    earliest: [0],
     head: [records.length - 1],
     watermark: [-1],
     lag: 0,
@@ -62,6 +63,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
       return info();
     },
     listStreams: async () => [info()],
+    changeStream: async () => info(),
     deleteStream: async name => void definition(name),
     definition,
     async append(name, input): Promise<AppendAnswer> {
@@ -95,8 +97,15 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
       throw new TailwaterError('TW_NOT_UPSERT');
     },
     collect: async ({ dryRun = false } = {}) => emptyReport(dryRun),
-    compact: async name => ({ stream: name, state: null, token: tokenAt(-1) }),
-    getTable: async name => ({ stream: name, state: null, token: tokenAt(-1) }),
+    compact: async name => ({ stream: name, state: null, datasets: null, running: null, token: tokenAt(-1) }),
+    getTable: async name => ({ stream: name, state: null, datasets: null, running: null, token: tokenAt(-1) }),
+    createTag: async () => {
+      throw new TailwaterError('TW_NOT_TAGGABLE');
+    },
+    listTags: async () => [],
+    deleteTag: async () => {
+      throw new TailwaterError('TW_TAG_NOT_FOUND');
+    },
     health: async () => ({ status: 'ok', problems: [], streams: 1, uptimeMs: 1 }),
     metrics: async () => '',
     sourceProgress: async () => [],

@@ -38,6 +38,8 @@ const COMPACTION = {
   compactionsPerOptimize: 3,
   maxAttempts: 5,
   vectorsDeadlineMs: 2_000,
+  /** The model of what is true knows no expiry yet: superseded versions stay. */
+  expire: false,
 };
 
 /** What a process runs on, before it has opened anything. */

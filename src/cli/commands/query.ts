@@ -40,7 +40,7 @@ export function addQueryCommand(program: Command, context: CliContext): void {
     .option('--limit <count>', 'hits to return', parseCount, 10)
     .option('--select <fields>', 'fields to return, comma-separated', parseFields)
     .option('--half-life <ms>', 'prefer recent rows: the score halves with this age', parseCount)
-    .addOption(new Option('--as-of <time or token>', 'the state at that moment').conflicts(['atLeast', 'maxStaleness']))
+    .addOption(new Option('--as-of <time, token or tag:name>', 'the state at that moment').conflicts(['atLeast', 'maxStaleness']))
     .addOption(new Option('--at-least <token>', 'include everything this token names').conflicts('maxStaleness'))
     .option('--max-staleness <ms>', 'accept an answer this old', parseCount)
     .action((name: string, text: string[], options: QueryOptions) => query(name, text.join(' '), options, context));

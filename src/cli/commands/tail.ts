@@ -52,10 +52,10 @@ function tail(name: string, options: TailOptions, context: CliContext): Promise<
 async function lastRecords(api: TailwaterApi, reader: RecordReader, name: string, options: TailOptions) {
   const limit = options.limit ?? DEFAULT_RECORDS;
   const { token } = await api.getTable(name);
-  const { head } = await api.getStream(name);
+  const { head, earliest } = await api.getStream(name);
   const records: ApiRecord[] = [];
   for (const partition of partitionsOf(head, options)) {
-    const from = Math.max(0, head[partition] + 1 - limit);
+    const from = Math.max(earliest[partition], head[partition] + 1 - limit);
     if (limit === 0 || head[partition] < 0) continue;
     records.push(...(await reader.read(name, { partition, from, limit, consistency: { asOf: token } })).records);
   }

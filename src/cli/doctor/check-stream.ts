@@ -1,6 +1,6 @@
 import { systemClock, systemRandom } from '../../base/index.ts';
 import { FileJournal } from '../../journal/index.ts';
-import { FormatTableStore, type TableState, verifyStates, verifyTable } from '../../lakehouse/index.ts';
+import { FormatTableStore, type TableState, TableTags, verifyStates, verifyTable } from '../../lakehouse/index.ts';
 import { pathsOf } from '../../server/index.ts';
 import { nodeFileSystem, type ObjectStore } from '../../storage/index.ts';
 import { coverageFault, LogShard, type LogVerification, type StreamDefinition } from '../../streams/index.ts';
@@ -34,7 +34,11 @@ export async function checkStream(work: StreamWork): Promise<StreamCheck> {
     verifyStates(store, incarnation, (n, error) => findings.add('states', `table state ${n} of ${name}`, error)),
   );
   const state = facts?.latest ?? null;
-  if (state !== null) await findings.of('table', `table of ${name}`, () => checkTable(work, state));
+  if (state !== null) await findings.of('table', `table of ${name}`, () => checkTable(work, state, `table of ${name}`));
+  for (const tag of (await findings.of('tags', `tags of ${name}`, () => new TableTags(store, incarnation).list())) ?? []) {
+    const part = `tag ${tag.name} of ${name}`;
+    await findings.of('tags', part, () => checkTable(work, tag.state, part, 'tags'));
+  }
   await findings.of('coverage', `offsets of ${name}`, () => checkCoverage(work, state));
   return {
     name,
@@ -46,12 +50,17 @@ export async function checkStream(work: StreamWork): Promise<StreamCheck> {
   };
 }
 
-async function checkTable({ store, folder, definition, findings, progress }: StreamWork, state: TableState): Promise<void> {
+async function checkTable(
+  { store, folder, definition, findings, progress }: StreamWork,
+  state: TableState,
+  part: string,
+  area: 'table' | 'tags' = 'table',
+): Promise<void> {
   const tables = await FormatTableStore.open(pathsOf(folder), { iceberg: { checkedBytes: Number.POSITIVE_INFINITY } });
-  const onProgress = (read: number): void => progress(`Table of ${definition.name}: ${read} records read`);
+  const onProgress = (read: number): void => progress(`${part[0].toUpperCase()}${part.slice(1)}: ${read} records read`);
   try {
     for (const problem of await verifyTable({ store, tables, definition, state, onProgress })) {
-      findings.addText('table', `table of ${definition.name}`, problem);
+      findings.addText(area, part, problem);
     }
   } finally {
     await tables.close();

@@ -2,7 +2,7 @@ import { asTailwaterError } from '../../base/index.ts';
 import type { Damage } from '../inspect/report.ts';
 
 /** The parts of a data folder that can be wrong in a way of their own. */
-export type Area = 'format' | 'log' | 'catalog' | 'states' | 'table' | 'coverage' | 'objects' | 'collector';
+export type Area = 'format' | 'log' | 'catalog' | 'states' | 'table' | 'tags' | 'coverage' | 'objects' | 'collector';
 
 /** Something that is wrong. */
 export interface Finding extends Damage {
@@ -35,6 +35,11 @@ const ADVICE: Record<Area, { assume: string; todo: string }> = {
     assume:
       'The log above the watermark and other tables are not affected. Reads of this table may lack or repeat what is named.',
     todo: 'Stop the server, and restore this life’s folders below lance or iceberg, and objects/tables from one backup.',
+  },
+  tags: {
+    assume:
+      'Only the instant of the tag is affected: newest answers come from other files, or from the same ones, which are checked too.',
+    todo: 'Restore this life’s folders below lance and objects/tables from one backup, or delete the tag.',
   },
   coverage: {
     assume: 'All other offsets of the stream are there once.',

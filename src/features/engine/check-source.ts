@@ -8,7 +8,11 @@ const MAX_AHEAD_MS = 3_600_000;
 
 /** Throws TW_VIEW_DEFINITION where the stream does not keep what the view needs: a state built anew would have other values. */
 export function checkSource(plan: ViewPlan, source: StreamDefinition): void {
-  const { retentionMs, historyMs, kind, name } = source;
+  const { historyMs, kind, name } = source;
+  if (source.retentionBytes !== undefined || (source.ttl !== undefined && 'field' in source.ttl)) {
+    throw invalid('source', `drops records by their bytes or by a field: how long stream "${name}" keeps one is not known`);
+  }
+  const retentionMs = keptMs(source);
   if (retentionMs !== null) {
     const unbounded = plan.windows.find(({ window }) => window.kind === 'lifetime' || window.kind === 'rows');
     if (unbounded !== undefined) throw invalid('features', `have windows without an end, but stream "${name}" drops old records`);
@@ -22,6 +26,13 @@ export function checkSource(plan: ViewPlan, source: StreamDefinition): void {
   if (kind === 'upsert' && historyMs !== null && plan.historyMs + MAX_AHEAD_MS > historyMs) {
     throw invalid('history', `is beyond the ${historyMs} ms for which stream "${name}" keeps what was replaced`);
   }
+}
+
+/** By commit time or event time, whichever ends sooner; null: for ever. */
+function keptMs({ retentionMs, ttl }: StreamDefinition): number | null {
+  const ttlMs = ttl !== undefined && 'ms' in ttl ? ttl.ms : null;
+  if (retentionMs === null || ttlMs === null) return retentionMs ?? ttlMs;
+  return Math.min(retentionMs, ttlMs);
 }
 
 /** Throws TW_HISTORY_EXPIRED when versions that an instant may have seen are no longer kept. */

@@ -1,5 +1,5 @@
 import { byteString, fromUtf8, type JsonValue } from '../../base/index.ts';
-import { headsOf, type Pinned, readOffsets } from '../../snapshot/index.ts';
+import { headsOf, type Pinned, readKeptOffsets } from '../../snapshot/index.ts';
 import type { StreamRecord } from '../../streams/index.ts';
 import type { FeatureEvent } from '../state/view-state.ts';
 
@@ -16,7 +16,7 @@ export async function readNext(pinned: Pinned, next: number[], onGap: () => void
   for (;;) {
     const open = [...heads.keys()].filter(partition => next[partition] <= heads[partition]);
     if (open.length === 0) return [];
-    const pages = await Promise.all(open.map(partition => readOffsets(pinned, partition, next[partition], PAGE_OFFSETS)));
+    const pages = await Promise.all(open.map(partition => readKeptOffsets(pinned, partition, next[partition], PAGE_OFFSETS)));
     const ends = open.map(partition => Math.min(heads[partition], next[partition] + PAGE_OFFSETS - 1));
     if (pages.some((page, index) => page.length <= ends[index] - next[open[index]])) onGap();
     // Beyond the last record of a partition that has more, another partition's records may not be next.

@@ -10,7 +10,7 @@ export interface TableNeeds {
   newest: number;
 }
 
-/** `kept` are all states from the floor to the newest; `pinned` those that pins or readers in this process name. */
+/** `kept` are all states from the floor to the newest; `pinned` those that pins, tags or readers in this process name. */
 export function tableNeeds(kept: readonly TableState[], pinned: readonly TableState[]): TableNeeds {
   const needed = [...pinned, ...kept];
   return {

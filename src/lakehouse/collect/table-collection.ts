@@ -4,6 +4,7 @@ import type { TableStates } from '../states/table-states.ts';
 import { statisticsPrefix } from '../statistics/stacking.ts';
 import type { TableStore } from '../table-store.ts';
 import type { TableState } from '../table-types.ts';
+import { TableTags } from '../tags/table-tags.ts';
 import { expiryDue, isStatisticsGarbage, type TableNeeds, tableNeeds, vectorsThroughSegment } from './plan-table.ts';
 
 export interface TableCollectionOptions {
@@ -33,11 +34,14 @@ export interface Deleted {
  */
 export class TableCollection {
   readonly #options: TableCollectionOptions;
-  /** Nothing was left to sweep when this was the floor. */
+  readonly #tags: TableTags;
+  /** Nothing was left to sweep when this was the floor, and these the tags. */
   #sweptFloor = 0;
+  #sweptTags: string | null = null;
 
   constructor(options: TableCollectionOptions) {
     this.#options = options;
+    this.#tags = new TableTags(options.store, options.definition.incarnation);
   }
 
   /** `slack`: states go when they are older than history by this share of it. States from `pinnedFrom` on stay. */
@@ -57,20 +61,25 @@ export class TableCollection {
   }
 
   /**
-   * Deletes what neither a kept state nor one of `pinned` needs: versions, statistics, then the entries of the states themselves. Does
-   * nothing when no state was given up since the last time, unless `thorough`.
+   * Deletes what neither a kept state, nor one of `pinned`, nor a tag needs: versions, statistics, then the entries of the states
+   * themselves. Does nothing when neither states nor tags were given up since the last time, unless `thorough`. The pins were listed
+   * before: a tag that is not durable yet has one.
    */
   async sweep(pinned: readonly number[], thorough: boolean): Promise<Deleted> {
     const { definition, states, tables } = this.#options;
     const floor = await states.floor();
-    const pending = floor !== this.#sweptFloor && (await states.hasGarbage());
+    const tags = (await this.#tags.names()).join('\n');
+    const untagged = this.#sweptTags !== null && tags !== this.#sweptTags;
+    const pending = untagged || (floor !== this.#sweptFloor && (await states.hasGarbage()));
     const needs = pending || thorough ? await this.#needs(pinned) : null;
+    this.#sweptTags ??= tags;
     if (needs === null) return { objects: 0, bytes: 0 };
-    if (pending) await tables.prune(definition, needs.versions);
+    if (pending || thorough) await tables.prune(definition, needs.versions);
     const deleted = await this.#sweepStatistics(needs);
     if (pinned.some(n => n < floor)) return deleted;
     if (pending) await states.collect();
     this.#sweptFloor = floor;
+    this.#sweptTags = tags;
     return deleted;
   }
 
@@ -94,11 +103,9 @@ export class TableCollection {
     const kept: TableState[] = [];
     for await (const state of states.kept()) kept.push(state);
     if (kept.length === 0) return null;
-    const held = await Promise.all(pinned.map(n => states.read(n)));
-    return tableNeeds(
-      kept,
-      held.filter(state => state !== null),
-    );
+    const held = (await Promise.all(pinned.map(n => states.read(n)))).filter(state => state !== null);
+    const tagged = (await this.#tags.list()).map(tag => tag.state);
+    return tableNeeds(kept, [...held, ...tagged]);
   }
 
   async #sweepStatistics(needs: TableNeeds): Promise<Deleted> {

@@ -1,14 +1,14 @@
-import { AdditiveHash, randomId, TailwaterError } from '../../base/index.ts';
 import { embedText, type StreamDefinition } from '../../streams/index.ts';
-import { successorFault } from '../states/successor.ts';
 import type { StagedFacts, TableStaging } from '../table-store.ts';
 import type { TableState } from '../table-types.ts';
 import { type Attempt, untilDone } from './attempts.ts';
 import { parseValue } from './derive.ts';
 import { versionsOf } from './execute.ts';
+import { expireRecords } from './expire.ts';
 import { checkFacts, stateAfterUpkeep, unchangedFacts } from './outcome.ts';
 import { type CompactionContext, type TableWork, type VectorRequest, workOn } from './settings.ts';
 import { type Upkeep, upkeepDue } from './upkeep.ts';
+import { commitFacts, commitUpkeep, latestState } from './upkeep-commit.ts';
 import { askForVectors } from './vectors.ts';
 
 export interface MaintainOptions {
@@ -20,8 +20,8 @@ export interface MaintainOptions {
 const WITHOUT_VECTOR = '_embedding IS NULL';
 
 /**
- * Fills vectors that were missing (C7), merges small fragments and refreshes indexes (C5), as far as it pays. Each is a table state of
- * its own with the same watermark and the same rows. Returns the newest state, or null when there is no table.
+ * Takes out what has expired; fills vectors that were missing (C7), merges small fragments and refreshes indexes (C5), as far as it pays.
+ * Each is a table state of its own with the same watermark and, but for what expired, the same rows. Returns the newest state, or null when there is no table.
  * Throws TW_COMPACTION_FAILED when an operation does not succeed; those before it stand.
  */
 export async function maintainTable(
@@ -31,8 +31,9 @@ export async function maintainTable(
 ): Promise<TableState | null> {
   const work = workOn(context, definition);
   const full = options.full ?? false;
-  const state = await work.states.latest();
-  if (state === null) return null;
+  if ((await work.states.latest()) === null) return null;
+  if (work.limits.expire) await expireRecords(work);
+  const state = await latestState(work);
   const due = upkeepDue(definition, state, await compactionsSinceOptimize(work, state), work.limits, full);
   if (due.fillVectors) await fillVectors(work);
   if (due.compactFragments) await optimize(work, 'optimize', { ...due, textIndex: false, vectorIndex: false });
@@ -111,13 +112,6 @@ function onlyPresent(vectors: Float32Array, hasVector: Uint8Array, count: number
   return present;
 }
 
-async function latestState(work: TableWork): Promise<TableState> {
-  const state = await work.states.latest();
-  if (state === null)
-    throw new TailwaterError('TW_DATA_DAMAGED', { detail: `The table of ${work.definition.name} has lost its states.` });
-  return state;
-}
-
 /** Stages a change that must leave every row as it is, and checks that it did. */
 async function stageUpkeep(
   work: TableWork,
@@ -129,18 +123,4 @@ async function stageUpkeep(
   const facts = await staging.verify(base.watermark, { hashed: 'all', watermark: base.watermark });
   checkFacts(unchangedFacts(base), facts);
   return facts;
-}
-
-async function commitUpkeep(work: TableWork, base: TableState, next: TableState): Promise<Attempt<boolean>> {
-  const fault = successorFault(base, next, new AdditiveHash());
-  if (fault !== null)
-    throw new TailwaterError('TW_COMPACTION_FAILED', { detail: `The planned table state is not sound: ${fault}.` });
-  if ((await work.states.commit(next)) === 'lost') return { kind: 'lost' };
-  work.logger?.info({ stream: work.definition.name, n: next.n, kind: next.kind, ...next.summary }, 'maintained');
-  return { kind: 'done', value: true };
-}
-
-function commitFacts(work: TableWork, startedMs: number): { attemptId: string; committedAtMs: number; milliseconds: number } {
-  const nowMs = work.clock.nowMs();
-  return { attemptId: randomId(work.random), committedAtMs: nowMs, milliseconds: nowMs - startedMs };
 }

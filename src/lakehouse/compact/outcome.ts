@@ -1,6 +1,6 @@
 import { AdditiveHash, TailwaterError } from '../../base/index.ts';
 import type { StreamRecord, TableFormat } from '../../streams/index.ts';
-import type { StagedFacts } from '../table-store.ts';
+import type { ExpiredRecords, StagedFacts } from '../table-store.ts';
 import type { TableRow, TableState, TableStateKind } from '../table-types.ts';
 import type { StepPlan } from './plan.ts';
 
@@ -50,6 +50,24 @@ export function unchangedFacts(base: TableState): ExpectedFacts {
   const { rowCount, rowsHash, changeCount, changesHash } = base;
   const same = { rowCount, rowsHash, oldRowCount: rowCount, oldRowsHash: rowsHash, changeCount, changesHash };
   return { ...same, newRowsHash: ZERO_HASH, newChangesHash: ZERO_HASH };
+}
+
+/** What is left when these records, all at or below the watermark, are gone. */
+export function withoutRecords(facts: ExpectedFacts, { rows, changes }: ExpiredRecords): ExpectedFacts {
+  const less = (hash: string, gone: readonly TableRow[]): string => {
+    const sum = AdditiveHash.parse(hash);
+    sum.subtractHash(hashOf(gone));
+    return sum.toString();
+  };
+  const rowCount = facts.rowCount - rows.length;
+  const rowsHash = less(facts.rowsHash, rows);
+  const left = { rowCount, rowsHash, oldRowCount: rowCount, oldRowsHash: rowsHash };
+  return {
+    ...facts,
+    ...left,
+    changeCount: facts.changeCount - changes.length,
+    changesHash: less(facts.changesHash, changes),
+  };
 }
 
 /** Throws TW_COMPACTION_FAILED, with both sides, when the staged versions are not what was planned. */
@@ -108,6 +126,8 @@ export function stateAfterStep(
     rowsHash,
     changesHash,
     expiredHash: base?.expiredHash ?? ZERO_HASH,
+    ...(base?.expired === undefined ? {} : { expired: base.expired }),
+    ...bytesAfter(base, input.records),
     statistics: [...commit.statistics],
     nullVectors: (base?.nullVectors ?? 0) + commit.missingVectors,
     rawCount,
@@ -121,6 +141,53 @@ export function stateAfterStep(
       deleted: plan.deleted,
       milliseconds: commit.milliseconds,
     },
+  };
+}
+
+/** A table that did not count its bytes from the start does not know them. */
+function bytesAfter(base: TableState | null, records: readonly StreamRecord[]): Pick<TableState, 'bytes'> {
+  const before = base === null ? 0 : base.bytes;
+  return before === undefined ? {} : { bytes: before + totalBytes(records) };
+}
+
+/** What records count for in `retention.bytes`: their keys and values. */
+function totalBytes(records: readonly (TableRow | StreamRecord)[]): number {
+  return records.reduce((sum, record) => sum + recordBytes(record), 0);
+}
+
+export function recordBytes({ key, value }: Pick<TableRow, 'key' | 'value'>): number {
+  return (key?.length ?? 0) + (value?.length ?? 0);
+}
+
+/** The state after records have expired: they are accounted for, and stream reads begin behind the last of them. */
+export function stateAfterExpiry(
+  base: TableState,
+  expired: ExpiredRecords,
+  facts: StagedFacts,
+  commit: Omit<CommitFacts, 'missingVectors'>,
+): TableState {
+  const gone = [...expired.rows, ...expired.changes];
+  const { rowCount, rowsHash, changeCount, changesHash } = withoutRecords(unchangedFacts(base), expired);
+  const expiredHash = AdditiveHash.parse(base.expiredHash);
+  expiredHash.addHash(hashOf(gone));
+  const through = base.watermark.map((_, partition) => base.expired?.through[partition] ?? -1);
+  for (const { partition, offset } of gone) through[partition] = Math.max(through[partition], offset);
+  return {
+    ...stateAfterUpkeep(base, 'retention', facts, commit, { indexedRows: leftIndexed(base, expired.rows.length) }),
+    rowCount,
+    rowsHash,
+    changeCount,
+    changesHash,
+    expiredHash: expiredHash.toString(),
+    expired: {
+      count: (base.expired?.count ?? 0) + gone.length,
+      rows: (base.expired?.rows ?? 0) + expired.rows.length,
+      through,
+    },
+    ...(base.bytes === undefined ? {} : { bytes: base.bytes - totalBytes(gone) }),
+    rawCount: facts.rawCount,
+    statistics: [...commit.statistics],
+    summary: { expiredRows: expired.rows.length, expiredChanges: expired.changes.length, milliseconds: commit.milliseconds },
   };
 }
 

@@ -37,6 +37,10 @@ export interface CompactionSettings {
   vectorIndexMinRows: number;
   /** Small fragments are merged after this many compactions; default 16. */
   compactionsPerOptimize: number;
+  /** Whether maintenance takes out what has expired; default true. */
+  expire: boolean;
+  /** Expired rows, and as many superseded versions, taken out by one table commit, which holds them in memory; default 50,000. */
+  maxExpiredRecords: number;
   /** Null vectors filled by one table commit; default 10,000. */
   maxFilledVectors: number;
 }
@@ -55,6 +59,8 @@ export const COMPACTION_DEFAULTS: CompactionSettings = {
   unindexedVectorShare: 0.05,
   vectorIndexMinRows: LANCE_DEFAULTS.minVectorIndexRows,
   compactionsPerOptimize: 16,
+  expire: true,
+  maxExpiredRecords: 50_000,
   maxFilledVectors: 10_000,
 };
 
@@ -105,7 +111,7 @@ export function workOn(context: CompactionContext, definition: StreamDefinition)
   return {
     ...context,
     definition,
-    limits: { ...COMPACTION_DEFAULTS, ...context.settings },
+    limits: { ...COMPACTION_DEFAULTS, ...context.settings, ...definition.maintenance },
     states: memory.states(incarnation),
     statistics: keys => memory.statistics(incarnation, keys),
     remember: statistics => memory.remember(incarnation, statistics),

@@ -14,7 +14,10 @@ export interface Upkeep {
 export function lacksTextIndex(
   definition: StreamDefinition,
   state: TableState,
-  limits: Pick<CompactionSettings, 'unindexedTextRows' | 'unindexedTextShare'> = COMPACTION_DEFAULTS,
+  limits: Pick<CompactionSettings, 'unindexedTextRows' | 'unindexedTextShare'> = {
+    ...COMPACTION_DEFAULTS,
+    ...definition.maintenance,
+  },
 ): boolean {
   const unindexed = state.rowCount - state.indexedRows.text;
   return definition.search !== null && unindexed > Math.max(limits.unindexedTextRows, state.rowCount * limits.unindexedTextShare);

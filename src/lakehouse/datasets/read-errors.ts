@@ -2,7 +2,15 @@ import { isTailwaterError, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { DatasetKind } from '../columns/arrow-schema.ts';
 import type { ColumnBatch } from '../columns/column-batch.ts';
-import type { CandidateDetail, ColumnScanOptions, ScanOptions, TableVersion, TableVersions } from '../table-store.ts';
+import type {
+  CandidateDetail,
+  ColumnScanOptions,
+  ExpiredRecords,
+  ExpiryBounds,
+  ScanOptions,
+  TableVersion,
+  TableVersions,
+} from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow } from '../table-types.ts';
 
 /** Failures of the machine, not of the bytes. */
@@ -72,6 +80,10 @@ export class NamedReads implements TableVersion {
 
   byOffsets(partition: number, first: number, last: number, limit: number): Promise<TableRow[]> {
     return this.#read(this.#both, () => this.#version.byOffsets(partition, first, last, limit));
+  }
+
+  expired(bounds: ExpiryBounds, limit: number): Promise<ExpiredRecords> {
+    return this.#read(this.#both, () => this.#version.expired(bounds, limit));
   }
 
   countRows(where?: string | null): Promise<number> {

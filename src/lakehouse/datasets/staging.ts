@@ -84,6 +84,11 @@ export class DatasetStaging implements TableStaging {
     }
   }
 
+  async remove(rowSeqs: readonly number[], changeSeqs: readonly number[]): Promise<void> {
+    await this.#delete(rowSeqs);
+    if (this.#changes !== null) await this.#delete(changeSeqs, this.#changes);
+  }
+
   async setVectors(seqs: readonly number[], vectors: Float32Array): Promise<void> {
     const dimensions = this.#schema.dimensions ?? 0;
     const vectorOf = new Map(seqs.map((seq, index) => [seq, vectors.subarray(index * dimensions, (index + 1) * dimensions)]));
@@ -152,9 +157,9 @@ export class DatasetStaging implements TableStaging {
     await this.#changes.create(this.#schema);
   }
 
-  async #delete(seqs: readonly number[]): Promise<void> {
+  async #delete(seqs: readonly number[], guarded = this.#rows): Promise<void> {
     for (let at = 0; at < seqs.length; at += LIST_LENGTH) {
-      await this.#rows.step(dataset => dataset.deleteSeqs(seqs.slice(at, at + LIST_LENGTH)));
+      await guarded.step(dataset => dataset.deleteSeqs(seqs.slice(at, at + LIST_LENGTH)));
     }
   }
 

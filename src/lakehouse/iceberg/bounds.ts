@@ -1,4 +1,4 @@
-import type { IcebergType } from './iceberg-types.ts';
+import type { IcebergType, TableFile } from './iceberg-types.ts';
 
 /** Characters of a text that a bound keeps, as Iceberg's `truncate(16)`. */
 const PREFIX = 16;
@@ -66,4 +66,10 @@ function bytesOf(length: number, write: (view: DataView) => void): Uint8Array {
   const bytes = new Uint8Array(length);
   write(new DataView(bytes.buffer));
   return bytes;
+}
+
+/** Between which values of a field the rows of a file lie; infinite where it does not say. */
+export function rangeOf(file: TableFile, id: number, read: (bytes: Uint8Array) => number): { low: number; high: number } {
+  const [lower, upper] = [file.lower.get(id), file.upper.get(id)];
+  return { low: lower === undefined ? -Infinity : read(lower), high: upper === undefined ? Infinity : read(upper) };
 }

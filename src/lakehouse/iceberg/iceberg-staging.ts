@@ -90,6 +90,11 @@ export class IcebergStaging implements TableStaging {
     await this.#changes.change(draft => draft.append(tables));
   }
 
+  async remove(rowSeqs: readonly number[], changeSeqs: readonly number[]): Promise<void> {
+    await this.#rows.change(draft => draft.removeSeqs(rowSeqs));
+    await this.#changes?.change(draft => draft.removeSeqs(changeSeqs));
+  }
+
   async setVectors(seqs: readonly number[]): Promise<void> {
     if (seqs.length > 0) throw new TailwaterError('TW_INTERNAL', { detail: 'An Iceberg table has no vectors.' });
   }

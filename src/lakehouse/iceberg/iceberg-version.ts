@@ -2,9 +2,10 @@ import { type ColumnBatch, fieldsOf } from '../columns/column-batch.ts';
 import { columnData } from '../columns/column-readers.ts';
 import { columnGatherer } from '../columns/gather.ts';
 import { readOffsets } from '../datasets/offsets.ts';
-import type { ColumnScanOptions, ScanOptions, TableVersion } from '../table-store.ts';
+import type { ColumnScanOptions, ExpiredRecords, ExpiryBounds, ScanOptions, TableVersion } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { toDuckSql } from './condition-sql.ts';
+import { expiryTest } from './expiry.ts';
 import type { TableReads } from './table-reads.ts';
 
 const SCAN_BATCH_ROWS = 8_192;
@@ -42,6 +43,23 @@ export class IcebergVersion implements TableVersion {
       const found = await Promise.all(parts.map(part => part.byOffsets(this.#schema, partition, from, through)));
       return found.flat();
     });
+  }
+
+  async expired(bounds: ExpiryBounds, limit: number): Promise<ExpiredRecords> {
+    const rows = await this.#expired(this.#rows, bounds, 'rows', limit);
+    if (this.#openChanges === null) return { rows, changes: [] };
+    return { rows, changes: await this.#expired(await this.#changesReads(this.#openChanges), bounds, 'changes', limit) };
+  }
+
+  async #expired(reads: TableReads, bounds: ExpiryBounds, kind: 'rows' | 'changes', limit: number): Promise<TableRow[]> {
+    const test = expiryTest(bounds, kind, reads.fields);
+    const found: TableRow[] = [];
+    if (test === null) return found;
+    for await (const rows of reads.rows(this.#schema, test.where, test.mayHold)) {
+      found.push(...rows.slice(0, limit - found.length));
+      if (found.length === limit) break;
+    }
+    return found;
   }
 
   async *scan(options: ScanOptions): AsyncGenerator<TableRow[]> {

@@ -12,7 +12,7 @@ import { type BinToRewrite, planMerge } from './plan-merge.ts';
 import { DELETE_FIELDS, deletesBatch } from './position-deletes.ts';
 import { rewriteFiles } from './rewrite.ts';
 import { type IcebergTable, tableFolder } from './table-loader.ts';
-import { type PlacedRow, placeOf, TableReads, type TableView } from './table-reads.ts';
+import { type PlacedRow, placeOf, type RowPlace, TableReads, type TableView } from './table-reads.ts';
 
 /** What a draft comes to. */
 export interface DraftOutcome {
@@ -122,7 +122,13 @@ export class TableDraft {
     return new TableReads(this.#context.duck, await this.view()).byKeys(schema, keys);
   }
 
-  remove(rows: readonly PlacedRow[]): void {
+  /** Seqs that are not there are left out. */
+  async removeSeqs(seqs: readonly number[]): Promise<void> {
+    if (seqs.length === 0) return;
+    this.remove(await new TableReads(this.#context.duck, await this.view()).placesOf(new Set(seqs)));
+  }
+
+  remove(rows: readonly RowPlace[]): void {
     if (rows.length === 0) return;
     this.#changes++;
     for (const { file, position } of rows) {
@@ -154,6 +160,7 @@ export class TableDraft {
 
   /** Writes what is still in memory. */
   async finish(): Promise<DraftOutcome> {
+    await this.#dropEmptied();
     const live = new Map(this.#data().map(file => [file.name, file]));
     const pending = this.#deletesReplaced ? (await this.view()).deleted : this.#deleted;
     const wanted = [...pending].filter(([name, positions]) => live.has(name) && positions.size > 0);
@@ -178,6 +185,24 @@ export class TableDraft {
     return this.#baseDeleted;
   }
 
+  /** A file of which every row is deleted goes whole, with its deletes. */
+  async #dropEmptied(): Promise<void> {
+    const ofBase = await this.#deletedOfBase();
+    const { deleted } = await this.view();
+    for (const file of this.#data()) {
+      if (!this.#deleted.has(file.name) || deleted.get(file.name)!.size < file.records) continue;
+      this.#leaveOut(file.name);
+      if (ofBase.has(file.name)) this.#deletesReplaced = true;
+    }
+  }
+
+  #leaveOut(name: string): void {
+    const own = this.#added.findIndex(file => file.name === name);
+    if (own >= 0) this.#added.splice(own, 1);
+    else this.#removed.add(name);
+    this.#deleted.delete(name);
+  }
+
   async #rewrite(bins: readonly BinToRewrite[], oldFields: readonly IcebergField[]): Promise<void> {
     const view = await this.view();
     const { sortBy } = this.#layout(this.#fields);
@@ -186,11 +211,8 @@ export class TableDraft {
       const target = this.#target(sortBy);
       const written = await rewriteFiles(this.#context, { ...view, data: files }, oldFields, target, partition);
       for (const { name } of files) {
-        const own = this.#added.findIndex(file => file.name === name);
-        if (own >= 0) this.#added.splice(own, 1);
-        else this.#removed.add(name);
         if (view.deleted.has(name)) this.#deletesReplaced = true;
-        this.#deleted.delete(name);
+        this.#leaveOut(name);
       }
       if (written !== null) this.#add(written);
     }

@@ -7,7 +7,7 @@ import { RowDecoder } from '../columns/decode-rows.ts';
 import { keyText } from '../columns/encode-rows.ts';
 import { decodePlan } from '../columns/value-decoder.ts';
 import type { TableRow, TableSchema } from '../table-types.ts';
-import { intOf, longOf } from './bounds.ts';
+import { intOf, longOf, rangeOf } from './bounds.ts';
 import { type Duck, duckText } from './duck.ts';
 import { CHUNK_ROWS, toChunk } from './duck-columns.ts';
 import { fieldNamed } from './fields.ts';
@@ -55,10 +55,14 @@ export async function viewOf(context: Pick<IcebergContext, 'files' | 'deletes'>,
   }
 }
 
-export interface PlacedRow {
-  row: TableRow;
+/** Where a row lies. */
+export interface RowPlace {
   file: string;
   position: number;
+}
+
+export interface PlacedRow extends RowPlace {
+  row: TableRow;
 }
 
 export class TableReads {
@@ -68,6 +72,10 @@ export class TableReads {
   constructor(duck: Duck, view: TableView) {
     this.#duck = duck;
     this.#view = view;
+  }
+
+  get fields(): readonly IcebergField[] {
+    return this.#view.fields;
   }
 
   /** Live rows with the columns of these names. */
@@ -141,6 +149,30 @@ export class TableReads {
     if (texts.length === 1) await read(`${column} = ${duckText(texts[0])}`);
     else if (texts.length <= MAX_NAMED_KEYS) await read(`${column} IN (${texts.map(duckText).join(', ')})`);
     else if (query.files.length > 0) await this.#withTexts(texts, table => read(`${column} IN (SELECT text FROM ${table})`));
+    return found;
+  }
+
+  /** Where the rows of these seqs lie; those that are not there are left out. */
+  async placesOf(seqs: ReadonlySet<number>): Promise<RowPlace[]> {
+    const ordered = Float64Array.from(seqs).sort();
+    const [first, last] = [ordered[0], ordered.at(-1)!];
+    const seq = fieldNamed(this.#view.fields, '_seq');
+    const query = this.#query(['_seq'], `${readName(seq)} BETWEEN ${first} AND ${last}`, file => {
+      const { low, high } = rangeOf(file, seq.id, bytes => Number(longOf(bytes)));
+      return low <= last && first <= high;
+    });
+    const found: RowPlace[] = [];
+    try {
+      for await (const { batch, live, places } of readFiles(this.#duck, query, { places: true })) {
+        const values = new Int64Reader(columnData(batch, '_seq'));
+        for (const at of live) {
+          if (!seqs.has(values.number(at))) continue;
+          found.push({ file: query.files[places!.file[at]].file.name, position: places!.position[at] });
+        }
+      }
+    } catch (error) {
+      throw await this.#explained(error, query);
+    }
     return found;
   }
 
@@ -246,9 +278,4 @@ export function mayBeAbove(fields: readonly IcebergField[], file: TableFile, wat
   const offsets = rangeOf(file, fieldNamed(fields, '_offset').id, bytes => Number(longOf(bytes)));
   if (partitions.high >= watermark.length) return true;
   return watermark.some((mark, partition) => partition >= partitions.low && partition <= partitions.high && offsets.high > mark);
-}
-
-function rangeOf(file: TableFile, id: number, read: (bytes: Uint8Array) => number): { low: number; high: number } {
-  const [lower, upper] = [file.lower.get(id), file.upper.get(id)];
-  return { low: lower === undefined ? -Infinity : read(lower), high: upper === undefined ? Infinity : read(upper) };
 }

@@ -7,11 +7,18 @@ import { BytesReader, columnData, Int64Reader, NumberReader, VectorReader } from
 import { decodeRows, RowDecoder } from '../columns/decode-rows.ts';
 import { type DecodePlan, decodePlan } from '../columns/value-decoder.ts';
 import { readOffsets } from '../datasets/offsets.ts';
-import type { CandidateDetail, ColumnScanOptions, ScanOptions, TableVersion } from '../table-store.ts';
+import type {
+  CandidateDetail,
+  ColumnScanOptions,
+  ExpiredRecords,
+  ExpiryBounds,
+  ScanOptions,
+  TableVersion,
+} from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { rowsByKeys } from './lance-dataset.ts';
 import { isInSeqOrder, scanInSeqOrder } from './ordered-scan.ts';
-import { offsetsPredicate } from './predicates.ts';
+import { expiredPredicate, offsetsPredicate } from './predicates.ts';
 
 const SCAN_BATCH_ROWS = 8_192;
 
@@ -121,6 +128,16 @@ export class LanceVersion implements TableVersion {
     });
   }
 
+  async expired(bounds: ExpiryBounds, limit: number): Promise<ExpiredRecords> {
+    const ofRows = expiredPredicate(bounds, 'rows');
+    const ofChanges = expiredPredicate(bounds, 'changes');
+    const changes = ofChanges === null ? null : await this.#changesTable();
+    return {
+      rows: ofRows === null ? [] : await this.#read(this.#rows, ofRows, limit),
+      changes: changes === null ? [] : await this.#read(changes, ofChanges!, limit),
+    };
+  }
+
   async *scan(options: ScanOptions): AsyncGenerator<TableRow[]> {
     yield* this.#scan(options, this.#columns, batch => {
       const decoder = new RowDecoder(this.#plan, batch);
@@ -213,8 +230,9 @@ export class LanceVersion implements TableVersion {
     return ids.filter(id => byId.has(id)).map(id => byId.get(id)!);
   }
 
-  async #read(table: Table, where: string): Promise<TableRow[]> {
-    const found = await table.query().where(where).select(this.#columns).toArrow();
+  async #read(table: Table, where: string, limit?: number): Promise<TableRow[]> {
+    const query = table.query().where(where).select(this.#columns);
+    const found = await (limit === undefined ? query : query.limit(limit)).toArrow();
     return found.batches.flatMap(batch => decodeRows(this.#plan, batch));
   }
 

@@ -2,7 +2,14 @@ import { analyze, BM25_DEFAULTS, Bm25 } from '../../streams/index.ts';
 import { type ColumnBatch, columnsOfRows } from '../columns/column-batch.ts';
 import { cosineDistance } from '../datasets/distance.ts';
 import { readOffsets } from '../datasets/offsets.ts';
-import type { CandidateDetail, ColumnScanOptions, ScanOptions, TableVersion } from '../table-store.ts';
+import type {
+  CandidateDetail,
+  ColumnScanOptions,
+  ExpiredRecords,
+  ExpiryBounds,
+  ScanOptions,
+  TableVersion,
+} from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { type Content, rowsOfKeys, type StoredRow } from './memory-dataset.ts';
 import { rowsWhere } from './row-values.ts';
@@ -68,6 +75,15 @@ export class MemoryVersion implements TableVersion {
     );
   }
 
+  async expired(bounds: ExpiryBounds, limit: number): Promise<ExpiredRecords> {
+    const found = (content: Content | null): TableRow[] =>
+      (content?.rows ?? [])
+        .filter(stored => hasExpired(stored, bounds))
+        .slice(0, limit)
+        .map(({ row }) => row);
+    return { rows: found(this.#rows), changes: found(this.#changes) };
+  }
+
   async *scan(options: ScanOptions): AsyncGenerator<TableRow[]> {
     for await (const batch of this.scanIndexable(options)) yield batch.map(({ row }) => row);
   }
@@ -123,6 +139,17 @@ export class MemoryVersion implements TableVersion {
     this.#terms.set(stored, terms);
     return terms;
   }
+}
+
+/** Only changes say when they were superseded. */
+function hasExpired(
+  { row, supersededAtMs }: StoredRow,
+  { ingestedMs, timeMs, supersededMs, offsetsBelow }: ExpiryBounds,
+): boolean {
+  if (ingestedMs !== null && row.ingestedAtMs <= ingestedMs) return true;
+  if (row.offset < (offsetsBelow?.[row.partition] ?? 0)) return true;
+  if (supersededAtMs !== null) return supersededMs !== null && supersededAtMs <= supersededMs;
+  return timeMs !== null && row.timeMs <= timeMs;
 }
 
 /** The model's row ids are the log sequences. */

@@ -11,7 +11,17 @@ export function successorFault(previous: TableState | null, next: TableState, ne
   const fallen = (previous?.watermark ?? []).findIndex((offset, partition) => (next.watermark[partition] ?? -1) < offset);
   if (fallen >= 0) return `the watermark of partition ${fallen} falls`;
   if (next.rowCount < 0 || next.changeCount < 0 || next.nullVectors < 0) return 'a count is negative';
-  return accountingFault(previous, next, newOffsets);
+  const fault = expiryFault(previous, next);
+  return fault ?? accountingFault(previous, next, newOffsets);
+}
+
+/** What has expired does not come back. */
+function expiryFault(previous: TableState | null, next: TableState): string | null {
+  const before = previous?.expired;
+  if (before === undefined) return null;
+  if ((next.expired?.count ?? 0) < before.count) return `fewer records have expired than before`;
+  const fallen = before.through.findIndex((offset, partition) => (next.expired?.through[partition] ?? -1) < offset);
+  return fallen < 0 ? null : `the expired offset of partition ${fallen} falls`;
 }
 
 /** Every offset up to the watermark is in exactly one of rows, changes and expired (design, section 6). */

@@ -3,6 +3,7 @@ import { type Journal, ObjectJournal } from '../../journal/index.ts';
 import type { ObjectStore } from '../../storage/index.ts';
 import type { TableState } from '../table-types.ts';
 import { decodeTableState, encodeTableState } from './codec.ts';
+import { expiredCount } from './expired.ts';
 import { StateCache } from './state-cache.ts';
 
 /** How often an unknown outcome is tried again, with identical bytes, before it is reported. */
@@ -85,9 +86,31 @@ export class TableStates {
     });
   }
 
-  /** The newest state that holds no record of a segment above `logSeq`; null when there was no table yet. Throws TW_HISTORY_EXPIRED. */
-  findBySeq(logSeq: number): Promise<TableState | null> {
-    return this.#newestWhere(state => state.logSeq <= logSeq);
+  /**
+   * The newest state that holds no record of a segment above `logSeq`, and of which no more than `maxExpired` records had expired; null when
+   * there was no table yet. Throws TW_HISTORY_EXPIRED.
+   */
+  findBySeq(logSeq: number, maxExpired = Number.POSITIVE_INFINITY): Promise<TableState | null> {
+    return this.#newestWhere(state => state.logSeq <= logSeq && expiredCount(state) <= maxExpired);
+  }
+
+  /**
+   * How many records had expired at an instant: when state `n` was the newest or, if that is not known or not kept any more, at a time. A
+   * later state must not answer for the instant if more have. Throws TW_HISTORY_EXPIRED when nothing that is kept tells.
+   */
+  async expiredAt(n: number | null, timeMs: number | null): Promise<number> {
+    const latest = await this.latest();
+    if (latest === null || expiredCount(latest) === 0) return 0;
+    const floor = await this.#journal.floor();
+    const named = n === null || n < floor ? null : await this.read(n);
+    if (named !== null) return expiredCount(named);
+    const then = timeMs === null ? null : await this.#newestBetween(floor, state => state.committedAtMs <= timeMs);
+    if (then !== null) return expiredCount(then);
+    const oldest = await this.#mustRead(floor);
+    if (floor === 1) return 0;
+    // Superseded versions may be gone, which stream reads say; the rows are those of the instant.
+    if ((oldest.expired?.rows ?? 0) === 0) return expiredCount(oldest);
+    throw new TailwaterError('TW_HISTORY_EXPIRED', { detail: `Records have expired since; the oldest table state is ${floor}.` });
   }
 
   /** The newest state that holds no record committed to the log after `timeMs`; as `findBySeq`. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { asTailwaterError, type Clock, isTailwaterError, type Logger, silentLogger } from '../../base/index.ts';
 import { deleteVectors, vectorLives, vectorsThrough } from '../../embeddings/index.ts';
 import type { Journal, Pins } from '../../journal/index.ts';
@@ -150,7 +151,7 @@ export class Collector {
     const definitions = new Map(this.#catalog.list().map(definition => [definition.incarnation, definition]));
     for (const incarnation of this.#tables.keys()) if (!definitions.has(incarnation)) this.#tables.delete(incarnation);
     for (const [incarnation, definition] of definitions) {
-      if (this.#tables.has(incarnation)) continue;
+      if (isDeepStrictEqual(this.#tables.get(incarnation)?.definition, definition)) continue;
       const states = new TableStates(store, incarnation);
       const collection = new TableCollection({ store, tables, definition, states });
       this.#tables.set(incarnation, { definition, states, collection });

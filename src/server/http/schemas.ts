@@ -1,4 +1,4 @@
-import { type TUnsafe, Type } from '@fastify/type-provider-typebox';
+import { type TSchema, type TUnsafe, Type } from '@fastify/type-provider-typebox';
 import type { JsonObject } from '../../base/index.ts';
 
 const strict = { additionalProperties: false };
@@ -19,6 +19,24 @@ export const RowParams = Type.Object({
 const Key = Type.Union([Type.String(), Type.Object({ base64: Type.String() }, strict), Type.Null()], {
   description: 'Text when the bytes are valid UTF-8, else base64.',
 });
+
+const count = Type.Optional(Type.Integer({ minimum: 1 }));
+const Retention = Type.Union([Type.String(), Type.Object({ age: Type.Optional(Type.String()), bytes: count }, strict)]);
+const Ttl = Type.Union([Type.String(), Type.Object({ field: Type.String() }, strict)]);
+const Maintenance = Type.Object({ compactionsPerOptimize: count, unindexedTextRows: count, unindexedVectorRows: count }, strict);
+const changeable = {
+  history: Type.Optional(Type.String()),
+  retention: Type.Optional(Retention),
+  ttl: Type.Optional(Ttl),
+  maintenance: Type.Optional(Maintenance),
+};
+const orNull = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
+
+/** Null takes a setting back to its default. */
+export const StreamChangesBody = Type.Object(
+  { history: orNull(Type.String()), retention: orNull(Retention), ttl: orNull(Ttl), maintenance: orNull(Maintenance) },
+  strict,
+);
 
 export const StreamSettingsBody = Type.Object(
   {
@@ -52,8 +70,7 @@ export const StreamSettingsBody = Type.Object(
         strict,
       ),
     ),
-    history: Type.Optional(Type.String()),
-    retention: Type.Optional(Type.String()),
+    ...changeable,
   },
   strict,
 );
@@ -63,7 +80,7 @@ const ConsistencySchema = Type.Object(
     atLeast: Type.Optional(Type.String()),
     strong: Type.Optional(Type.Literal(true)),
     maxStalenessMs: Type.Optional(Type.Number({ minimum: 0 })),
-    asOf: Type.Optional(Type.String()),
+    asOf: Type.Optional(Type.Union([Type.String(), Type.Object({ tag: Type.String() }, strict)])),
   },
   { ...strict, maxProperties: 1 },
 );
@@ -72,7 +89,7 @@ const consistencyQuery = {
   atLeast: Type.Optional(Type.String({ description: 'A token: the answer includes everything it names.' })),
   strong: Type.Optional(Type.Boolean()),
   maxStalenessMs: Type.Optional(Type.Number({ minimum: 0 })),
-  asOf: Type.Optional(Type.String({ description: 'A token or an ISO 8601 time.' })),
+  asOf: Type.Optional(Type.String({ description: 'A token, an ISO 8601 time, or tag:<name>.' })),
 };
 
 export const ReadQuery = Type.Object(
@@ -159,6 +176,19 @@ export const SqlBody = Type.Object(
   strict,
 );
 
+export const TagParams = Type.Object({
+  stream: Type.String({ description: 'Name of the stream.' }),
+  tag: Type.String({ description: 'Name of the tag.' }),
+});
+export const TagBody = Type.Object(
+  {
+    name: Type.String(),
+    asOf: Type.Optional(
+      Type.String({ description: 'A token or an ISO 8601 time; default: everything acknowledged before the call.' }),
+    ),
+  },
+  strict,
+);
 export const CompactBody = Type.Union([Type.Object({ full: Type.Optional(Type.Boolean()) }, strict), Type.Null()]);
 export const CollectBody = Type.Union([
   Type.Object(
@@ -246,6 +276,7 @@ export const SqlAnswerSchema = Type.Object({
 });
 export const StreamInfoSchema = Type.Object({
   definition: JsonObjectSchema,
+  earliest: Type.Array(Type.Integer(), { description: 'Per partition, the lowest offset that can be read.' }),
   head: Type.Array(Type.Integer()),
   watermark: Type.Array(Type.Integer()),
   lag: Type.Integer(),
@@ -253,7 +284,32 @@ export const StreamInfoSchema = Type.Object({
   tailBytes: Type.Integer(),
   fields: Type.Array(Type.Object({ name: Type.String(), path: Type.String(), type: Type.String() })),
 });
-export const TableInfoSchema = Type.Object({ stream: Type.String(), state: Type.Union([JsonObjectSchema, Type.Null()]), token });
+const Dataset = Type.Object({ path: Type.String({ description: 'On the machine of the server.' }), version: Type.Integer() });
+const Datasets = Type.Object({
+  format: Type.Literal('lance'),
+  rows: Dataset,
+  changes: Type.Union([Dataset, Type.Null()]),
+});
+export const TableInfoSchema = Type.Object({
+  stream: Type.String(),
+  state: Type.Union([JsonObjectSchema, Type.Null()]),
+  datasets: Type.Union([Datasets, Type.Null()]),
+  running: Type.Union([
+    Type.Object({ kind: oneOf(['compaction', 'maintenance']), startedAt: Type.String(), commits: Type.Integer() }),
+    Type.Null(),
+  ]),
+  token,
+});
+export const TagInfoSchema = Type.Object({
+  stream: Type.String(),
+  name: Type.String(),
+  token,
+  asOf: Type.String({ description: 'Commit time of the instant, ISO 8601.' }),
+  createdAt: Type.String(),
+  rows: Type.Integer(),
+  tableState: Type.Integer(),
+  datasets: Datasets,
+});
 export const CollectionSchema = JsonObjectSchema;
 export const HealthSchema = Type.Object({
   status: oneOf(['ok', 'degraded']),

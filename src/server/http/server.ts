@@ -12,6 +12,7 @@ import { addQueryRoute, addRowRoutes } from './routes/query.ts';
 import { addRecordRoutes } from './routes/records.ts';
 import { addScanRoute, addSqlRoute } from './routes/scan.ts';
 import { addStreamRoutes, addTableRoutes } from './routes/streams.ts';
+import { addTagRoutes } from './routes/tags.ts';
 
 export interface HttpServerOptions extends Partial<HttpSettings> {
   /** Default 127.0.0.1: there is no authentication, so other addresses are for networks that are trusted. */
@@ -69,6 +70,7 @@ function addRoutes(app: App, context: HttpContext): void {
   addScanRoute(app, context);
   addSqlRoute(app, context);
   addTableRoutes(app, context);
+  addTagRoutes(app, context);
   addFeatureRoutes(app, context);
   addOperationRoutes(app, context);
 }

@@ -67,11 +67,12 @@ export class Scanner {
     yield* leasedBatches(mergedScan(pinned, plan, options.clock), await this.pin(pinned), options);
   }
 
-  /** Keeps the table state from the collector (J9). */
+  /** Keeps the table state from the collector (J9). None: there is no table, or a tag keeps it. */
   async pin(pinned: Pinned): Promise<Pin[]> {
     if (pinned.table === null) return [];
     const { streams, pins } = this.#options;
-    return [await streams.require(pinned.definition).pin(pins, pinned.table.state, LEASE_MS)];
+    const pin = await streams.require(pinned.definition).pin(pins, pinned.table.state, LEASE_MS);
+    return pin === null ? [] : [pin];
   }
 }
 

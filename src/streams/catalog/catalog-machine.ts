@@ -9,7 +9,10 @@ export interface CatalogStream {
   shard: number;
 }
 
-export type CatalogChange = { kind: 'created'; stream: CatalogStream } | { kind: 'deleted'; incarnation: string };
+export type CatalogChange =
+  | { kind: 'created'; stream: CatalogStream }
+  | { kind: 'deleted'; incarnation: string }
+  | { kind: 'changed'; definition: StreamDefinition };
 
 /**
  * Catalog entries and checkpoints are JSON texts (UTF-8). An entry is one change, so that its size does not grow with the catalog;
@@ -78,8 +81,13 @@ function applyChange(state: CatalogState, change: CatalogChange): void {
     state.byIncarnation.set(stream.definition.incarnation, stream);
     return;
   }
-  const stream = state.byIncarnation.get(change.incarnation);
+  const incarnation = change.kind === 'deleted' ? change.incarnation : change.definition.incarnation;
+  const stream = state.byIncarnation.get(incarnation);
   if (stream === undefined) return;
+  if (change.kind === 'changed') {
+    applyChange(state, { kind: 'created', stream: { ...stream, definition: change.definition } });
+    return;
+  }
   state.byIncarnation.delete(change.incarnation);
   state.byName.delete(stream.definition.name);
 }
@@ -104,6 +112,7 @@ function isEntry(value: unknown): value is CatalogEntry {
   if (!isJsonObject(value) || typeof value.writerId !== 'string' || !Number.isSafeInteger(value.writerSequence)) return false;
   const { change } = value;
   if (!isJsonObject(change)) return false;
+  if (change.kind === 'changed') return isDefinition(change.definition);
   return change.kind === 'created'
     ? isStream(change.stream)
     : change.kind === 'deleted' && typeof change.incarnation === 'string';
@@ -116,8 +125,11 @@ function isCheckpoint(value: unknown): value is CatalogCheckpoint {
 }
 
 function isStream(value: unknown): boolean {
-  if (!isJsonObject(value) || !isJsonObject(value.definition) || !Number.isSafeInteger(value.shard)) return false;
-  return typeof value.definition.name === 'string' && typeof value.definition.incarnation === 'string';
+  return isJsonObject(value) && isDefinition(value.definition) && Number.isSafeInteger(value.shard);
+}
+
+function isDefinition(value: unknown): boolean {
+  return isJsonObject(value) && typeof value.name === 'string' && typeof value.incarnation === 'string';
 }
 
 function isWriter(value: unknown): boolean {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Random, randomId, TailwaterError, utf8 } from '../../base/index.ts';
 import { type Journal, JournalReplica, type Proposal } from '../../journal/index.ts';
-import type { StreamDefinition, StreamSettings } from '../definition.ts';
+import type { StreamChanges, StreamDefinition, StreamSettings } from '../definition.ts';
 import { partitionOfKey } from '../partitioner.ts';
 import type { ControlRecord } from '../segment-types.ts';
 import type { LogShard } from '../wal/log-shard.ts';
@@ -14,7 +14,7 @@ import {
   encodeCatalogEntry,
 } from './catalog-machine.ts';
 import { checkStreamName, deadLetterOf } from './names.ts';
-import { type NormalSettings, normaliseSettings } from './settings.ts';
+import { changedDefinition, type NormalSettings, normaliseSettings } from './settings.ts';
 
 export interface CatalogOptions {
   journal: Journal;
@@ -26,7 +26,7 @@ export interface CatalogOptions {
 
 /** Something that happened to the set of streams, here or on another node. */
 export interface StreamChange {
-  kind: 'created' | 'deleted';
+  kind: 'created' | 'deleted' | 'changed';
   definition: StreamDefinition;
 }
 
@@ -127,6 +127,19 @@ export class Catalog {
     return claim;
   }
 
+  /** Changes settings of a stream that lives: its data stays. TW_STREAM_NOT_FOUND, TW_BAD_REQUEST. */
+  async change(name: string, changes: StreamChanges): Promise<StreamDefinition> {
+    await this.#replica.refresh();
+    const { incarnation } = this.require(name);
+    return this.#replica.propose(state => {
+      const stream = state.byName.get(name);
+      if (stream?.definition.incarnation !== incarnation) throw notFound(name);
+      const definition = changedDefinition(stream.definition, changes);
+      if (isDeepStrictEqual(definition, stream.definition)) return { kind: 'done', result: definition };
+      return this.#entry({ kind: 'changed', definition }, definition);
+    });
+  }
+
   /** TW_STREAM_NOT_FOUND. */
   async delete(name: string): Promise<StreamDefinition> {
     await this.#replica.refresh();
@@ -224,8 +237,14 @@ export class Catalog {
       this.#tell('created', change.stream);
       return;
     }
-    const stream = this.#known.get(change.incarnation);
+    const incarnation = change.kind === 'deleted' ? change.incarnation : change.definition.incarnation;
+    const stream = this.#known.get(incarnation);
     if (stream === undefined) return;
+    if (change.kind === 'changed') {
+      this.#known.set(incarnation, { ...stream, definition: change.definition });
+      this.#tellListeners('changed', change.definition);
+      return;
+    }
     this.#known.delete(change.incarnation);
     this.#tell('deleted', stream);
   }
@@ -236,12 +255,20 @@ export class Catalog {
     const now = this.#replica.state.byIncarnation;
     this.#known = new Map(now);
     for (const [incarnation, stream] of before) if (!now.has(incarnation)) this.#tell('deleted', stream);
-    for (const [incarnation, stream] of now) if (!before.has(incarnation)) this.#tell('created', stream);
+    for (const [incarnation, stream] of now) {
+      const known = before.get(incarnation);
+      if (known === undefined) this.#tell('created', stream);
+      else if (!isDeepStrictEqual(known.definition, stream.definition)) this.#tellListeners('changed', stream.definition);
+    }
   }
 
   #tell(kind: StreamChange['kind'], stream: CatalogStream): void {
     this.#expect(stream);
-    for (const listener of this.#listeners) listener({ kind, definition: stream.definition });
+    this.#tellListeners(kind, stream.definition);
+  }
+
+  #tellListeners(kind: StreamChange['kind'], definition: StreamDefinition): void {
+    for (const listener of this.#listeners) listener({ kind, definition });
   }
 
   /** Notes that the log of this stream may have to follow the catalog. */

@@ -1,5 +1,5 @@
 import { isDeeperThan, isJsonObject, type JsonObject, TailwaterError } from '../../base/index.ts';
-import type { EmbedSettings, StreamDefinition, TimeUnit } from '../definition.ts';
+import type { EmbedSettings, MaintenanceSettings, StreamDefinition, TimeUnit } from '../definition.ts';
 import { parseDurationMs } from './duration.ts';
 import { tableDefinition } from './table-settings.ts';
 
@@ -30,6 +30,8 @@ const PROPERTIES = [
   'table',
   'history',
   'retention',
+  'ttl',
+  'maintenance',
 ];
 
 /** Checks what a user says about a stream and fills in every default. TW_BAD_REQUEST names the first property that is wrong. */
@@ -57,8 +59,34 @@ export function normaliseSettings(settings: unknown): NormalSettings {
       bad,
     ),
     historyMs: durationOf(given.history ?? DEFAULT_HISTORY, 'history'),
-    retentionMs: durationOf(given.retention ?? FOR_EVER, 'retention'),
+    ...retentionOf(given.retention),
+    ...(given.ttl === undefined ? {} : { ttl: ttlOf(given.ttl) }),
+    ...(given.maintenance === undefined ? {} : { maintenance: maintenanceOf(given.maintenance) }),
   };
+}
+
+const CHANGEABLE = ['history', 'retention', 'ttl', 'maintenance'];
+
+/** The definition with some settings changed, checked as when it was made; null takes one back to its default. TW_BAD_REQUEST. */
+export function changedDefinition(definition: StreamDefinition, changes: unknown): StreamDefinition {
+  const given = objectOf(changes, 'changes', CHANGEABLE);
+  const { historyMs, retentionMs, retentionBytes, ttl, maintenance, ...same } = definition;
+  const keptRetention = { retentionMs, ...(retentionBytes === undefined ? {} : { retentionBytes }) };
+  const newTtl = given.ttl === undefined ? ttl : given.ttl === null ? undefined : ttlOf(given.ttl);
+  const { maintenance: asked = maintenance } = given;
+  return {
+    ...same,
+    historyMs: given.history === undefined ? historyMs : durationOf(given.history ?? DEFAULT_HISTORY, 'history'),
+    ...(given.retention === undefined ? keptRetention : retentionOf(given.retention ?? undefined)),
+    ...(newTtl === undefined ? {} : { ttl: newTtl }),
+    ...(asked === undefined || asked === null ? {} : { maintenance: maintenanceOf(asked) }),
+  };
+}
+
+function maintenanceOf(maintenance: unknown): MaintenanceSettings {
+  const given = objectOf(maintenance, 'maintenance', ['compactionsPerOptimize', 'unindexedTextRows', 'unindexedVectorRows']);
+  const limits = Object.entries(given).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(limits.map(([name, value]) => [name, integerOf(value, `maintenance.${name}`, 1_000_000_000)]));
 }
 
 function timeOf(time: unknown): StreamDefinition['time'] {
@@ -91,6 +119,22 @@ function embedOf(embed: unknown): EmbedSettings {
     model: textOf(given.model ?? HASH.model, 'embed.model', 200),
     dimensions: integerOf(given.dimensions ?? HASH.dimensions, 'embed.dimensions', MAX_DIMENSIONS),
   };
+}
+
+function retentionOf(retention: unknown): Pick<StreamDefinition, 'retentionMs' | 'retentionBytes'> {
+  if (!isJsonObject(retention)) return { retentionMs: durationOf(retention ?? FOR_EVER, 'retention') };
+  const { age, bytes } = objectOf(retention, 'retention', ['age', 'bytes']);
+  return {
+    retentionMs: durationOf(age ?? FOR_EVER, 'retention.age'),
+    ...(bytes === undefined ? {} : { retentionBytes: integerOf(bytes, 'retention.bytes', Number.MAX_SAFE_INTEGER) }),
+  };
+}
+
+function ttlOf(ttl: unknown): NonNullable<StreamDefinition['ttl']> {
+  if (isJsonObject(ttl)) return { field: textOf(objectOf(ttl, 'ttl', ['field']).field, 'ttl.field', MAX_PATH_LENGTH) };
+  const ms = durationOf(ttl, 'ttl');
+  if (ms === null) throw bad('ttl', 'must be a duration or {"field": name}; leave it out for rows that do not expire');
+  return { ms };
 }
 
 function durationOf(duration: unknown, path: string): number | null {

@@ -1,7 +1,14 @@
 import { Type } from '@fastify/type-provider-typebox';
-import type { StreamSettings } from '../../../streams/index.ts';
+import type { StreamChanges, StreamSettings } from '../../../streams/index.ts';
 import type { App, HttpContext } from '../context.ts';
-import { CompactBody, StreamInfoSchema, StreamParams, StreamSettingsBody, TableInfoSchema } from '../schemas.ts';
+import {
+  CompactBody,
+  StreamChangesBody,
+  StreamInfoSchema,
+  StreamParams,
+  StreamSettingsBody,
+  TableInfoSchema,
+} from '../schemas.ts';
 import { answers, PROBLEM_ANSWER, parseJsonBody, sendJson } from './route-parts.ts';
 
 export function addStreamRoutes(app: App, { engine }: HttpContext): void {
@@ -25,6 +32,22 @@ export function addStreamRoutes(app: App, { engine }: HttpContext): void {
     '/v1/streams/:stream',
     { schema: { summary: 'Describe a stream', params: StreamParams, response: answers(StreamInfoSchema) } },
     async (request, reply) => sendJson(reply, JSON.stringify(await engine.getStream(request.params.stream))),
+  );
+  app.patch(
+    '/v1/streams/:stream',
+    {
+      preValidation: parseJsonBody,
+      schema: {
+        summary: 'Change history, retention, ttl or maintenance of a stream',
+        params: StreamParams,
+        body: StreamChangesBody,
+        response: answers(StreamInfoSchema),
+      },
+    },
+    async (request, reply) => {
+      const info = await engine.changeStream(request.params.stream, request.body as StreamChanges);
+      return sendJson(reply, JSON.stringify(info));
+    },
   );
   app.delete(
     '/v1/streams/:stream',
