@@ -22,7 +22,6 @@ type Candidate = ({ tier: 'tail' } & LegRow & { record: () => StreamRecord }) | 
 interface Best {
   rows: FusedRow<Candidate>[];
   records: StreamRecord[];
-  nowMs: number;
 }
 
 type Skipped = Freshness['skipped'];
@@ -55,7 +54,8 @@ export class Searcher {
     // A search in memory never waits: without this, a caller that searches in a loop would keep I/O and timers from ever running.
     await clock.turn();
     const best = this.#best(pinned, plan, vector, skipped);
-    const { rows, records, nowMs } = await withinDeadline(clock, deadlineAtMs, best);
+    const { rows, records } = await withinDeadline(clock, deadlineAtMs, best);
+    const nowMs = clock.nowMs();
     return {
       hits: rows.map((fused, index) => toHit(fused, records[index], plan, nowMs)),
       freshness: freshnessOf(pinned, nowMs, skipped),
@@ -80,12 +80,12 @@ export class Searcher {
     }
   }
 
-  /** The rows of the answer and their records, at the time they are ranked for. */
+  /** The rows of the answer and their records. */
   async #best(pinned: Pinned, plan: SearchPlan, vector: Float32Array | null, skipped: Skipped): Promise<Best> {
     const ranked = await this.#rank(pinned, plan, vector, skipped);
-    const nowMs = this.#options.clock.nowMs();
-    const rows = (plan.recency === null ? ranked : decayByAge(ranked, plan.recency, nowMs)).slice(0, plan.limit);
-    return { rows, records: await recordsOf(pinned, rows), nowMs };
+    const decayed = plan.recency === null ? ranked : decayByAge(ranked, plan.recency, this.#options.clock.nowMs());
+    const rows = decayed.slice(0, plan.limit);
+    return { rows, records: await recordsOf(pinned, rows) };
   }
 
   async #rank(pinned: Pinned, plan: SearchPlan, vector: Float32Array | null, skipped: Skipped): Promise<FusedRow<Candidate>[]> {
