@@ -31,7 +31,8 @@ const EXPECTED: readonly [command: RegExp, check: (done: Done) => void | Promise
   [/^npx tailwater ingest prices.ndjson /, () => {}],
   [/^npx tailwater tag create /, ({ stdout }) => expect(stdout).toMatch(/^Tagged prices as before-sale: 2 rows, as of /)],
   [/^echo /, () => {}],
-  [/^npx tailwater compact /, ({ stdout }) => expect(stdout).toMatch(/^prices: 2 rows, 1 superseded/)],
+  // On a slow machine a second has passed by now: what was superseded has left the table already.
+  [/^npx tailwater compact /, ({ stdout }) => expect(stdout).toMatch(/^prices: 2 rows, [01] superseded/)],
   [/^npx tailwater collect$/, () => {}],
   [/ --as-of tag:before-sale$/, ({ stdout }) => expect(pricesIn(stdout)).toEqual([10, 20])],
   [/^npx tailwater query prices chair$/, ({ stdout }) => expect(pricesIn(stdout)).toEqual([7, 20])],
