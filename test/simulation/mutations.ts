@@ -138,7 +138,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'shadowing is forgotten in text and vector legs',
     file: 'src/retrieval/table-legs.ts',
-    find: 'const kept = candidates.filter(row => isWinner(pinned, plan, row));',
+    find: 'const kept = candidates.filter(candidate => isCandidate(pinned, plan, candidate));',
     replace: 'const kept = candidates;',
   },
   {
