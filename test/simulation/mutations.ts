@@ -168,8 +168,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a strong read does not refresh',
     file: 'src/snapshot/pinner.ts',
-    find: "case 'strong':\n        await this.#refresh();",
-    replace: "case 'strong':",
+    find: "demand.kind === 'strong' || !this.#refreshedWithin(demand.maxStalenessMs)",
+    replace: "demand.kind !== 'strong' && !this.#refreshedWithin(demand.maxStalenessMs)",
   },
   {
     name: 'maxStalenessMs is a second too lenient',
@@ -186,7 +186,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'asOf opens the newest table',
     file: 'src/snapshot/live-stream.ts',
-    find: 'await this.#access.states.findBySeq(segment);',
+    find: 'await this.#access.states.findBySeq(segment, maxExpired);',
     replace: 'await this.#access.states.latest();',
   },
   {
