@@ -1,16 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TailwaterClient } from '../../src/client.ts';
 import type { QueryAnswer } from '../../src/index.ts';
 import { Tailwater } from '../../src/index.ts';
 import { installBuilt, typeCheck } from './built-package.ts';
 import { commandsOf, fencedBlocks, inlineCode, relativeLinks } from './markdown.ts';
 import { STEPS, Tour } from './readme-tour.ts';
-import { ROOT, Shell } from './shell.ts';
+import { ROOT, useShell } from './shell.ts';
 
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const CONTRIBUTING = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
@@ -24,18 +23,7 @@ const commands = blocks.filter(block => block.language === 'sh').flatMap(command
 const [demo, ...others] = commands.filter(command => command.startsWith('npm'));
 const tour = commands.filter(command => !command.startsWith('npm'));
 
-let folder: string;
-let shell: Shell;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tailwater-readme-'));
-  const home = join(folder, 'home');
-  await mkdir(home);
-  shell = await Shell.open(home, join(folder, 'tools'));
-});
-afterAll(async () => {
-  await shell[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
-});
+const docs = useShell();
 
 describe('the README', () => {
   test('has no block or command that is not checked here', () => {
@@ -48,7 +36,7 @@ describe('the README', () => {
   });
 
   test('shows an agent’s context before and after with its first command', { timeout: SLOW_MS }, async () => {
-    const { code, stdout, stderr } = await shell.run(demo.replace('npm ci && ', ''), ROOT);
+    const { code, stdout, stderr } = await docs.shell.run(demo.replace('npm ci && ', ''), ROOT);
     expect(code, stderr).toBe(0);
     const [before, after, compacted] = ['before', 'a moment after', 'after compaction'].map(moment => contextIn(stdout, moment));
     expect(before).toMatch(/order +\[\w+\] .*, (?!delivered)\w+$/m);
@@ -73,7 +61,7 @@ describe('the README', () => {
       console.info('curl is not on the PATH: the tour of the README was left out. Install curl to include it.');
       return;
     }
-    const walk = new Tour(shell);
+    const walk = new Tour(docs.shell);
     for (const command of tour) await STEPS.find(step => step.command.test(command))!.check(walk, command);
     await checkFaces(walk);
     await checkConsistencies(walk);
@@ -81,20 +69,20 @@ describe('the README', () => {
   });
 
   test('has code that compiles and runs with the package as it is published', { timeout: SLOW_MS }, async () => {
-    const app = shell.cwd;
+    const app = docs.shell.cwd;
     await installBuilt(app);
     const code = blocks.find(block => block.language === 'ts')!.text;
     const before = `import { TailwaterClient } from 'tailwater/client';\ndeclare const console: { log(text: string): void };\n`;
     const after = `\nconsole.log(JSON.stringify({ hits, freshness, client: typeof TailwaterClient.prototype.query }));\n`;
     await writeFile(join(app, 'from-code.ts'), before + code + after);
     await typeCheck(app, ['from-code.ts']);
-    const { code: status, stdout, stderr } = await shell.run(`'${process.execPath}' from-code.ts`);
+    const { code: status, stdout, stderr } = await docs.shell.run(`'${process.execPath}' from-code.ts`);
     expect(status, stderr).toBe(0);
     const { hits, freshness, client }: QueryAnswer & { client: string } = JSON.parse(stdout);
     expect(client).toBe('function');
     expect(hits[0]).toMatchObject({ id: 'T-3', tier: 'tail', value: { text: 'Where is my refund?' } });
     expect(freshness.complete).toBe(true);
-    const built = await shell.run(`'${process.execPath}' node_modules/tailwater/bin/tailwater.js compact tickets`);
+    const built = await docs.shell.run(`'${process.execPath}' node_modules/tailwater/bin/tailwater.js compact tickets`);
     expect(built).toMatchObject({ code: 0, stdout: expect.stringMatching(/^tickets: \d rows, /) });
   });
 

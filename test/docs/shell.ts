@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll } from 'vitest';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BIN = join(ROOT, 'bin', 'tailwater.js');
@@ -95,4 +97,25 @@ export class Shell implements AsyncDisposable {
     child.on('close', () => this.#running.delete(child));
     return child;
   }
+}
+
+/** A terminal for the tests of a file, in an empty folder of its own that goes with them. */
+export function useShell(): { readonly shell: Shell } {
+  let folder: string;
+  let opened: Shell;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tailwater-docs-'));
+    const home = join(folder, 'home');
+    await mkdir(home);
+    opened = await Shell.open(home, join(folder, 'tools'));
+  });
+  afterAll(async () => {
+    await opened[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return {
+    get shell() {
+      return opened;
+    },
+  };
 }

@@ -1,27 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Block, fencedBlocks } from './markdown.ts';
-import { ROOT, Shell } from './shell.ts';
+import { ROOT, useShell } from './shell.ts';
 
 /** Some fifteen processes. */
 const SLOW_MS = 300_000;
 const blocks = fencedBlocks(readFileSync(join(ROOT, 'docs/SQL.md'), 'utf8'));
 
-let folder: string;
-let shell: Shell;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tailwater-sql-doc-'));
-  const home = join(folder, 'home');
-  await mkdir(home);
-  shell = await Shell.open(home, join(folder, 'tools'));
-});
-afterAll(async () => {
-  await shell[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
-});
+const docs = useShell();
 
 /** The time of an answer is another one every time; times that a query selects stay. */
 function comparable(text: string): string {
@@ -38,7 +25,7 @@ describe('docs/SQL.md', () => {
     expect(pairs.length).toBeGreaterThan(5);
     const printed: string[] = [];
     for (const [{ text }] of pairs) {
-      const { code, stdout } = await shell.run(`exec 2>&1\n${text}`);
+      const { code, stdout } = await docs.shell.run(`exec 2>&1\n${text}`);
       printed.push(code === 0 ? comparable(stdout) : `exit code ${code}: ${stdout}`);
     }
     expect(printed).toEqual(pairs.map(([, { text }]) => comparable(text)));

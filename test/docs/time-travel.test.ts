@@ -1,28 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@lancedb/lancedb';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { commandsOf, fencedBlocks, relativeLinks } from './markdown.ts';
-import { type Done, ROOT, Shell } from './shell.ts';
+import { type Done, ROOT, useShell } from './shell.ts';
 
 const GUIDE = readFileSync(join(ROOT, 'docs', 'TIME-TRAVEL.md'), 'utf8');
 /** About ten processes, one of which waits for the grace time of readers. */
 const SLOW_MS = 300_000;
 
-let folder: string;
-let shell: Shell;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tailwater-guide-'));
-  const home = join(folder, 'home');
-  await mkdir(home);
-  shell = await Shell.open(home, join(folder, 'tools'));
-});
-afterAll(async () => {
-  await shell[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
-});
+const docs = useShell();
 
 /** What each command of the guide has to show, in its order. */
 const EXPECTED: readonly [command: RegExp, check: (done: Done) => void | Promise<void>][] = [
@@ -49,7 +36,7 @@ describe('the guide to time travel', () => {
     for (const [at, command] of commands.entries()) {
       const [pattern, check] = EXPECTED[at];
       expect(command).toMatch(pattern);
-      const done = await shell.run(command);
+      const done = await docs.shell.run(command);
       expect(done.code, `${command}\n${done.stdout}${done.stderr}`).toBe(0);
       await check(done);
     }
