@@ -8,4 +8,4 @@ export { isDeeperThan, isJsonObject, type JsonObject, type JsonValue, valueAt } 
 export { type Logger, silentLogger } from './logger.ts';
 export { namingDamage } from './named-damage.ts';
 export { Pace } from './pace.ts';
-export { type Random, randomId, seededRandom, systemRandom } from './random.ts';
+export { type Random, randomId, randomUuid, seededRandom, systemRandom } from './random.ts';

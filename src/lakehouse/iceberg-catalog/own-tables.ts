@@ -1,4 +1,4 @@
-import { type Clock, crc32c, isTailwaterError, type Random, randomId, TailwaterError } from '../../base/index.ts';
+import { type Clock, crc32c, isTailwaterError, type Random, randomId, randomUuid, TailwaterError } from '../../base/index.ts';
 import type { VersionedDocument } from '../../storage/index.ts';
 import type { TableFiles } from '../iceberg/table-files.ts';
 import {
@@ -82,7 +82,7 @@ export class OwnTables {
     if (typeof body.location === 'string' && body.location !== location) {
       refuse('The catalog chooses the location of a table: leave "location" out.');
     }
-    const metadata = planCreation(body, { uuid: uuidOf(this.#random), location }, this.#nowMs());
+    const metadata = planCreation(body, { uuid: randomUuid(this.#random), location }, this.#nowMs());
     // Engines that write to a local folder expect it to be there.
     await Promise.all([this.#files.makeFolder(`${folder}/metadata`), this.#files.makeFolder(`${folder}/data`)]);
     if (stage) return { metadata, location: null };
@@ -152,7 +152,7 @@ export class OwnTables {
   async #step(table: TableName, entry: TableEntry | null, metadata: Metadata): Promise<PlannedStep> {
     const folder = this.#folderOf(entry, metadata.location, table);
     const version = (entry?.version ?? 0) + 1;
-    const name = `${folder}/metadata/${String(version - 1).padStart(5, '0')}-${uuidOf(this.#random)}.metadata.json`;
+    const name = `${folder}/metadata/${String(version - 1).padStart(5, '0')}-${randomUuid(this.#random)}.metadata.json`;
     await this.#files.makeFolder(`${folder}/metadata`);
     const bytes = exactJsonBytes(metadataJson(metadata));
     if (!(await this.#files.create(name, bytes))) {
@@ -228,12 +228,4 @@ function isWithin(location: string, folder: string): boolean {
 
 function checksumOf(bytes: Uint8Array): string {
   return crc32c(bytes).toString(16).padStart(8, '0');
-}
-
-function uuidOf(random: Random): string {
-  const bytes = Buffer.from(random.bytes(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }

@@ -1,4 +1,4 @@
-import type { Random } from '../../base/index.ts';
+import { type Random, randomUuid } from '../../base/index.ts';
 import { schemaInFiles } from './fields.ts';
 import type { IcebergContext } from './iceberg-context.ts';
 import type { IcebergSnapshot, ManifestEntry, ManifestFile, TableFile, TableMetadata } from './iceberg-types.ts';
@@ -48,7 +48,7 @@ function tableMetadata(
   }
   const layout = draft.layoutOf(fields);
   const location = context.files.uri(draft.folder);
-  const uuid = uuidOf(context.random);
+  const uuid = randomUuid(context.random);
   return firstMetadata({
     uuid,
     location,
@@ -179,12 +179,4 @@ function entriesOf(
 function snapshotId(random: Random): number {
   const bytes = random.bytes(6);
   return bytes.reduce((sum, byte) => sum * 256 + byte, 0) + 1;
-}
-
-function uuidOf(random: Random): string {
-  const bytes = Buffer.from(random.bytes(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
