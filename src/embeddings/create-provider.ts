@@ -1,4 +1,5 @@
 import { TailwaterError } from '../base/index.ts';
+import { GIVEN, GivenProvider } from './given-provider.ts';
 import { HashProvider } from './hash-provider.ts';
 import { OpenAiProvider } from './openai-provider.ts';
 import type { EmbeddingProvider } from './provider.ts';
@@ -22,10 +23,12 @@ export function createProvider(settings: ProviderSettings, secrets: ProviderSecr
     case 'hash':
       if (MODELS_OF_HASH.includes(model)) return new HashProvider({ dimensions });
       throw unknown(`Provider "hash" has no model "${model}"; it has ${MODELS_OF_HASH.join(', ')}.`);
+    case GIVEN:
+      return new GivenProvider({ model, dimensions });
     case 'openai':
       return new OpenAiProvider({ model, dimensions, ...secrets.openai });
     default:
-      throw unknown(`There is no embedding provider "${provider}"; there are hash, openai.`);
+      throw unknown(`There is no embedding provider "${provider}"; there are given, hash, openai.`);
   }
 }
 

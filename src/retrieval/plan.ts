@@ -28,6 +28,8 @@ export interface SearchPlan {
   weights: { text: number; vector: number };
 }
 
+const NEEDS_VECTOR = 'The vectors of this stream are given by its writers: give `vector` with the query too.';
+
 const FIELDS = ['text', 'vector', 'mode', 'filter', 'limit', 'select', 'consistency', 'recency', 'weights', 'deadlineMs'];
 
 /** Pure. Throws TW_BAD_REQUEST, TW_NOT_SEARCHABLE, TW_VECTOR_LENGTH or TW_UNKNOWN_FIELD. */
@@ -81,7 +83,8 @@ function planVector(definition: StreamDefinition, vector: unknown): Float32Array
 
 function planMode(definition: StreamDefinition, mode: unknown, text: string | null, vector: Float32Array | null): SearchMode {
   const canText = text !== null && definition.search !== null;
-  const canVector = definition.embed !== null && (text !== null || vector !== null);
+  const embedsTexts = definition.embed !== null && definition.embed.provider !== 'given';
+  const canVector = vector !== null || (embedsTexts && text !== null);
   switch (mode) {
     case undefined:
       if (canText && canVector) return 'hybrid';
@@ -96,10 +99,11 @@ function planMode(definition: StreamDefinition, mode: unknown, text: string | nu
       if (text === null) throw bad(`Mode "${mode}" needs \`text\`.`);
       if (!definition.search) throw notSearchable(definition, `mode "${mode}"`, 'search');
       if (mode === 'hybrid' && !definition.embed) throw notSearchable(definition, 'mode "hybrid"', 'embed');
+      if (mode === 'hybrid' && !canVector) throw bad(NEEDS_VECTOR);
       return mode;
     case 'vector':
       if (!definition.embed) throw notSearchable(definition, 'mode "vector"', 'embed');
-      if (!canVector) throw bad('Mode "vector" needs `vector`, or `text` to embed.');
+      if (!canVector) throw bad(embedsTexts ? 'Mode "vector" needs `vector`, or `text` to embed.' : NEEDS_VECTOR);
       return mode;
     default:
       throw bad('`mode` must be one of vector, text, hybrid, filter.');

@@ -1,6 +1,7 @@
 import { isDeeperThan, type JsonObject, type JsonValue, TailwaterError } from '../../base/index.ts';
 import type { RecordHeader, StreamDefinition } from '../../streams/index.ts';
 import { hasTooManyFields } from './field-count.ts';
+import { checkGivenVector } from './given-vector.ts';
 import { headersOf } from './headers.ts';
 import type { Envelope, RecordLimits } from './input.ts';
 import { keyOf } from './keys.ts';
@@ -42,7 +43,10 @@ export class RecordRules {
     if (object !== null && hasTooManyFields(object, byteLength, maxFields)) {
       throw new TailwaterError('TW_TOO_MANY_FIELDS', { detail: `The record has more than ${maxFields} distinct fields.` });
     }
-    if (object !== null) this.#checkSchema(object);
+    if (object !== null) {
+      this.#checkSchema(object);
+      checkGivenVector(this.definition, object);
+    }
     const parsed = { value: object, text };
     return {
       key: this.#boundedKey(keyOf(this.definition, envelope.key, parsed)),

@@ -16,6 +16,8 @@ const MAX_SCHEMA_DEPTH = 256;
 const DEFAULT_HISTORY = 'P7D';
 const FOR_EVER = 'forever';
 const HASH = { provider: 'hash', model: 'hash-v1', dimensions: 384 };
+/** Records bring their vectors; whose these are is for their writer to say. */
+const GIVEN = { provider: 'given', model: 'given' };
 const TIME_UNITS: readonly TimeUnit[] = ['s', 'ms', 'us'];
 
 const PROPERTIES = [
@@ -110,14 +112,17 @@ function embedOf(embed: unknown): EmbedSettings {
   const given = objectOf(embed, 'embed', ['fields', 'provider', 'model', 'dimensions']);
   const fields = fieldsOf(given.fields, 'embed.fields');
   const provider = given.provider === undefined ? HASH.provider : textOf(given.provider, 'embed.provider', 100);
-  const ownDefaults = provider === HASH.provider;
-  if (!ownDefaults && given.model === undefined) throw bad('embed.model', `must be given for provider "${provider}"`);
-  if (!ownDefaults && given.dimensions === undefined) throw bad('embed.dimensions', `must be given for provider "${provider}"`);
+  const known: Partial<EmbedSettings> = [HASH, GIVEN].find(own => own.provider === provider) ?? {};
+  const { model = known.model, dimensions = known.dimensions } = given;
+  if (model === undefined) throw bad('embed.model', `must be given for provider "${provider}"`);
+  if (dimensions === undefined) throw bad('embed.dimensions', `must be given for provider "${provider}"`);
+  if (provider === GIVEN.provider && fields.length !== 1)
+    throw bad('embed.fields', 'must name the one field that holds the vector');
   return {
     fields,
     provider,
-    model: textOf(given.model ?? HASH.model, 'embed.model', 200),
-    dimensions: integerOf(given.dimensions ?? HASH.dimensions, 'embed.dimensions', MAX_DIMENSIONS),
+    model: textOf(model, 'embed.model', 200),
+    dimensions: integerOf(dimensions, 'embed.dimensions', MAX_DIMENSIONS),
   };
 }
 
