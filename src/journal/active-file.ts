@@ -40,7 +40,7 @@ export class ActiveFile {
   }
 
   /**
-   * Opens the last file of a journal: indexes it, cuts and keeps a torn end, and syncs what it found before anyone sees it. Entries
+   * Opens the last file of a journal: indexes it, cuts and keeps a torn end, and makes durable what it found before anyone sees it. Entries
    * up to `heldSeq` were acknowledged, because a checkpoint holds them: where they are missing, the end is not torn but lost.
    */
   static async open(
@@ -57,8 +57,7 @@ export class ActiveFile {
       if (active.index.nextSeq <= heldSeq) throw lostEnd(active.index, heldSeq);
       const rest = await active.#file.read(active.index.end, (await active.#file.size()) - active.index.end);
       if (rest.length > 0) await active.#cut(folder, rest, random, onTorn);
-      // A frame may have been written but not synced by the process that died: it must not vanish after having been seen.
-      await active.#file.datasync();
+      await active.#persistEnd();
       return active;
     } catch (error) {
       await active.#file.close().catch(() => {});
@@ -107,6 +106,17 @@ export class ActiveFile {
 
   async close(): Promise<void> {
     await this.#file.close();
+  }
+
+  /**
+   * A frame may have been written but not synced by the process that died: it must not vanish after having been seen. A sync alone does not
+   * do: where that process's own sync failed, the system may count the pages as clean although they never reached the disk. So the last
+   * commit is written once more; every one before it was synced, or the journal would have cut it off.
+   */
+  async #persistEnd(): Promise<void> {
+    const { lastStart, end } = this.index;
+    if (end > lastStart) await this.#file.write(await this.#file.read(lastStart, end - lastStart), lastStart);
+    await this.#file.datasync();
   }
 
   async #cut(folder: string, rest: Uint8Array, random: Random, onTorn: (facts: TornFacts) => void): Promise<void> {

@@ -66,6 +66,11 @@ export class FileIndex {
     return this.#end;
   }
 
+  /** Where the last entry begins, and with it what one commit and its seal wrote; the end of the header while there is none. */
+  get lastStart(): number {
+    return this.#count === 0 ? FILE_HEADER_BYTES : this.#starts[this.#count - 1];
+  }
+
   /** True when a seal is the last thing before `end`. */
   get sealed(): boolean {
     return this.#sealed;

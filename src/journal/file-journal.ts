@@ -1,7 +1,6 @@
 import { type Random, systemRandom, TailwaterError } from '../base/index.ts';
-import type { FileSystem } from '../storage/index.ts';
+import { type FileSystem, makeFolderDurably } from '../storage/index.ts';
 import { ActiveFile, removeDurably, type TornFacts } from './active-file.ts';
-import { makeFolderDurably } from './durable-folder.ts';
 import { FolderDocuments, TEMPORARY_PREFIX } from './folder-documents.ts';
 import { FILE_HEADER_BYTES, FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES } from './frame.ts';
 import type { Checkpoint, CreateOutcome, Journal } from './journal.ts';

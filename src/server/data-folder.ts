@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fromUtf8, isJsonObject, type Random, TailwaterError, utf8 } from '../base/index.ts';
 import { FileJournal, FolderLock, type Journal } from '../journal/index.ts';
 import { FormatTableStore, type TableStore } from '../lakehouse/index.ts';
-import { FileObjectStore, nodeFileSystem, type ObjectStore, storageError } from '../storage/index.ts';
+import { FileObjectStore, makeFolderDurably, nodeFileSystem, type ObjectStore, storageError } from '../storage/index.ts';
 
 /** The version of the layout of a data folder and of every format in it without a version of its own. */
 const FORMAT_VERSION = 1;
@@ -40,7 +40,7 @@ export async function openDataFolder(dataDir: string, random: Random, onTorn: (f
   const paths = pathsOf(dataDir);
   let lock: FolderLock | null = null;
   try {
-    await nodeFileSystem.mkdir(dataDir);
+    await makeFolderDurably(nodeFileSystem, dataDir);
     lock = FolderLock.acquire(paths.lock);
     await checkFormat(dataDir, paths.format);
     const store = new FileObjectStore(nodeFileSystem, paths.objects, random);

@@ -3,6 +3,7 @@ export { withPrefix } from './decorators/with-prefix.ts';
 export { withRetries } from './decorators/with-retries.ts';
 export { storageError } from './file/fault.ts';
 export { FileObjectStore } from './file/file-object-store.ts';
+export { makeFolderDurably } from './file/make-folder.ts';
 export type { FileSystem, OpenFile } from './file-system.ts';
 export { listAll, listNames } from './listing.ts';
 export { MemoryObjectStore } from './memory/memory-object-store.ts';

@@ -192,7 +192,8 @@ export class SimFileSystem implements FileSystem {
   }
 
   #write(path: string, inode: SimInode, bytes: Uint8Array, position: number): void {
-    const room = inode.content.length + this.#free() - position;
+    // What overwrites takes no space, also on a disk that is over its limit.
+    const room = inode.content.length + Math.max(0, this.#free()) - position;
     const fitting = bytes.subarray(0, Math.max(0, Math.min(bytes.length, room)));
     if (fitting.length > 0) inode.apply({ kind: 'write', position, bytes: fitting });
     if (fitting.length < bytes.length) throw failure('ENOSPC', path);

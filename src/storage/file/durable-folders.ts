@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { FileSystem } from '../file-system.ts';
+import { makeFolderDurably } from './make-folder.ts';
 
 /** Folders remembered as made and durable; forgetting costs only a few more calls. */
 const MAX_REMEMBERED = 10_000;
@@ -73,17 +74,10 @@ export class DurableFolders {
   }
 
   async #make(folder: string): Promise<void> {
-    const missing = folder === this.#root ? await this.#missingAbove() : [];
-    if (folder !== this.#root) await this.ensure(dirname(folder));
+    if (folder === this.#root) return makeFolderDurably(this.#fs, folder);
+    await this.ensure(dirname(folder));
     await this.#fs.mkdir(folder);
     // The parent is synced even when the folder was there: another process may have made it a moment ago.
-    for (const made of [...missing, folder]) await this.sync(dirname(made));
-  }
-
-  /** The folders above the root that do not exist yet, topmost first. */
-  async #missingAbove(): Promise<string[]> {
-    const missing: string[] = [];
-    for (let path = dirname(this.#root); (await this.#fs.stat(path)) === null; path = dirname(path)) missing.unshift(path);
-    return missing;
+    await this.sync(dirname(folder));
   }
 }
