@@ -158,6 +158,8 @@ export class Compactions {
   async #run(incarnation: string, throughSegment: number, options: { full: boolean; caughtUp?: () => void }): Promise<void> {
     const stream = this.#streams.get(incarnation);
     if (!stream) return;
+    // What a tail lacks, it cannot say where to begin from.
+    this.#streams.requireReady();
     try {
       const firstSegment = stream.tail.firstSegment ?? throughSegment + 1;
       const order = { definition: stream.definition, firstSegment, throughSegment, full: options.full };

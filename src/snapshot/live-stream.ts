@@ -124,6 +124,14 @@ export class LiveStream implements ResidentOwner {
     return turn;
   }
 
+  /** Segments below the log's floor never come any more: the newest table state holds their records, and the tail begins at the floor. */
+  async rejoin(floor: number): Promise<void> {
+    // Rows in memory follow a table by the tail's records, of which some are missing.
+    this.evict();
+    await this.advance();
+    this.tail.skip(floor - 1);
+  }
+
   async #takeOver(patient: boolean): Promise<void> {
     const state = await this.#access.states.latest();
     this.#newestState = state;

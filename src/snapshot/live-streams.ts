@@ -6,6 +6,9 @@ import { CommitTimes } from './commit-times.ts';
 import { LiveStream } from './live-stream.ts';
 import type { ResidentTables } from './resident-tables.ts';
 
+/** Segments read before they are applied, when a node catches up with the log. */
+const REJOIN_SEGMENTS = 64;
+
 export interface LiveStreamsOptions {
   catalog: Catalog;
   shard: LogShard;
@@ -27,7 +30,9 @@ export class LiveStreams {
   readonly #listeners = new Set<(stream: LiveStream) => void>();
   readonly commitTimes = new CommitTimes();
   #closed = false;
+  /** Segments of the log have not reached the tails, and will not come: `#rejoin` gets what they held from the tables. */
   #fellBehind = false;
+  #rejoining: Promise<void> | null = null;
 
   private constructor(options: LiveStreamsOptions) {
     this.#options = options;
@@ -36,10 +41,11 @@ export class LiveStreams {
   static async open(options: LiveStreamsOptions): Promise<LiveStreams> {
     const streams = new LiveStreams(options);
     await streams.#replay();
-    streams.#stop.push(options.shard.onSegment(segment => streams.#apply(segment)));
+    streams.#stop.push(options.shard.onSegment(segment => streams.#fellBehind || streams.#apply(segment)));
     streams.#stop.push(
       options.shard.onReloaded(() => {
         streams.#fellBehind = true;
+        streams.#startRejoining();
       }),
     );
     streams.#stop.push(
@@ -60,15 +66,23 @@ export class LiveStreams {
   }
 
   /**
-   * Throws TW_STREAM_NOT_FOUND, TW_CLOSED once segments are not applied any more, and TW_NOT_READY when this node fell behind the log's
-   * floor: segments never reached its tails, and an answer would be older than it says.
+   * Throws TW_STREAM_NOT_FOUND, TW_CLOSED once segments are not applied any more, and TW_NOT_READY while this node, which fell behind the
+   * log's floor, opens its streams anew: segments never reached its tails, and an answer would be older than it says.
    */
   require(definition: StreamDefinition): LiveStream {
-    if (this.#closed) throw new TailwaterError('TW_CLOSED');
-    if (this.#fellBehind) throw fellBehind();
+    this.requireReady();
     const stream = this.#streams.get(definition.incarnation);
     if (!stream) throw new TailwaterError('TW_STREAM_NOT_FOUND', { detail: `Stream "${definition.name}" was deleted.` });
     return stream;
+  }
+
+  /** Throws TW_CLOSED or TW_NOT_READY, as `require`. */
+  requireReady(): void {
+    if (this.#closed) throw new TailwaterError('TW_CLOSED');
+    if (!this.#fellBehind) return;
+    // The last attempt may have failed with the storage.
+    this.#startRejoining();
+    throw fellBehind();
   }
 
   all(): Iterable<LiveStream> {
@@ -79,10 +93,52 @@ export class LiveStreams {
     return this.#streams.get(incarnation);
   }
 
+  #startRejoining(): void {
+    this.#rejoining ??= this.#rejoin()
+      .catch(() => {})
+      .finally(() => {
+        this.#rejoining = null;
+      });
+  }
+
+  /**
+   * What the log let go of while this node stood still is in tables: every stream takes over its newest table state, and the log from the
+   * floor on is applied until nothing is left. Segments that come meanwhile are in the log, too.
+   */
+  async #rejoin(): Promise<void> {
+    const { catalog, shard, log } = this.#options;
+    await catalog.refresh();
+    await this.#awaitCatalog();
+    const floor = await log.floor();
+    const living = new Set([...shard.incarnations(), ...catalog.list().map(definition => definition.incarnation)]);
+    for (const incarnation of [...this.#streams.keys()]) if (!living.has(incarnation)) this.#drop(incarnation);
+    await Promise.all(catalog.list().map(definition => this.#addOrRejoin(definition, floor)));
+    for (let next = floor; next <= shard.seq; ) {
+      const segments: Segment[] = [];
+      // Whole runs: only at its end is it known that the floor was not above its beginning.
+      for await (const segment of log.range(next, Math.min(shard.seq, next + REJOIN_SEGMENTS - 1))) segments.push(segment);
+      for (const segment of segments) this.#apply(segment);
+      next += segments.length;
+    }
+    this.#fellBehind = false;
+  }
+
+  async #addOrRejoin(definition: StreamDefinition, floor: number): Promise<void> {
+    const stream = this.#streams.get(definition.incarnation);
+    if (stream === undefined) return this.#add(definition);
+    stream.redefine(definition);
+    await stream.rejoin(floor);
+  }
+
+  /** A stream that was created while this node opened may be in the applied log already, and in the catalog only since it was read. */
+  async #awaitCatalog(): Promise<void> {
+    const { catalog, shard } = this.#options;
+    while (shard.incarnations().some(incarnation => catalog.byIncarnation(incarnation) === undefined)) await catalog.refresh();
+  }
+
   async #replay(): Promise<void> {
     const { catalog, shard, log } = this.#options;
-    // A stream that was created while this node opened may be in the applied log already, and in the catalog only since it was read.
-    while (shard.incarnations().some(incarnation => catalog.byIncarnation(incarnation) === undefined)) await catalog.refresh();
+    await this.#awaitCatalog();
     // The floor first: what it lets go of is then in the tables that are opened after it.
     const floor = await log.floor();
     await Promise.all(catalog.list().map(definition => this.#add(definition)));
@@ -150,6 +206,6 @@ export class LiveStreams {
 }
 
 function fellBehind(): TailwaterError {
-  const problem = 'This node stood still while others let go of the log it had not read. It has to be opened anew.';
-  return new TailwaterError('TW_NOT_READY', { detail: problem, data: { problems: [problem] } });
+  const problem = 'This node stood still while others let go of the log it had not read. It opens its streams anew.';
+  return new TailwaterError('TW_NOT_READY', { detail: problem, data: { problems: [problem] }, retryAfterMs: 1000 });
 }

@@ -60,8 +60,6 @@ interface Node {
   pinner: Pinner;
   appender: Appender;
   streams: LiveStreams;
-  /** It fell behind the floor: its tails miss segments, and it has to be opened anew. */
-  behind: boolean;
 }
 
 interface PinnedTable {
@@ -141,11 +139,12 @@ export class CollectWorld {
     const past = new PastCuts(log, { fill: async () => {}, compute: async () => {} });
     const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
     const reader = new StreamReader(pinner, clock);
-    const node: Node = { shard, catalog, reader, pinner, appender: new Appender({ catalog, clock }), streams, behind: false };
-    shard.onReloaded(() => {
-      node.behind = true;
-    });
-    return node;
+    return { shard, catalog, reader, pinner, appender: new Appender({ catalog, clock }), streams };
+  }
+
+  /** A node that fell behind the floor serves again after a moment. */
+  ready(): Promise<void> {
+    return this.insist(async () => this.node.streams.requireReady());
   }
 
   async restart(): Promise<void> {
@@ -158,7 +157,7 @@ export class CollectWorld {
       try {
         return await work();
       } catch (error) {
-        if (!isTailwaterError(error, 'TW_STORAGE_UNAVAILABLE', 'TW_OUTCOME_UNKNOWN')) throw error;
+        if (!isTailwaterError(error, 'TW_STORAGE_UNAVAILABLE', 'TW_OUTCOME_UNKNOWN', 'TW_NOT_READY')) throw error;
         await this.clock.sleep(20);
       }
     }

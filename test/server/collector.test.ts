@@ -48,11 +48,12 @@ async function live(world: CollectWorld, steps: number): Promise<void> {
   for (let step = 0; step < steps; step++) {
     const beside = 1 + Math.floor(world.random.float() * 3);
     await Promise.all(Array.from({ length: beside }, () => act(world)));
-    if (world.node.behind || world.random.float() < 0.1) await world.restart();
+    if (world.random.float() < 0.1) await world.restart();
+    await world.ready();
     await world.checkPins();
     await world.checkTags();
     await world.checkEverything();
-    if (world.node.behind) await world.restart();
+    await world.ready();
     if (world.instants.length > 0) await world.checkInstant(pick(world, world.instants.slice(-12)));
   }
   await world.checkEverything(await world.insist(() => world.open()));

@@ -1,7 +1,6 @@
 import { isTailwaterError } from '../../src/base/index.ts';
 import type { Consistency } from '../../src/snapshot/index.ts';
 import { decodeToken } from '../../src/streams/index.ts';
-import { comeBack } from './chaos-actors.ts';
 import type { PlannedConsistency } from './plan.ts';
 import type { SimNode } from './sim-node.ts';
 import type { StreamModel } from './stream-model.ts';
@@ -73,14 +72,6 @@ export function segmentOf(world: World, stream: number, token: string, demand: D
   return seq;
 }
 
-/** A node that stood still too long says so, and is started again. */
-export function restartIfBehind(world: World, node: SimNode, error: unknown): boolean {
-  if (!world.collected || !isTailwaterError(error, 'TW_NOT_READY')) return false;
-  comeBack(world, node, 0);
-  node.life.die();
-  return true;
-}
-
 /** Errors that a read may meet through no fault of the code. */
 export function isAllowedReadError(world: World, error: unknown, asked: { model: StreamModel; demand: Demand } | null): boolean {
   if (isTailwaterError(error, 'TW_HISTORY_EXPIRED')) return asked !== null && mayBeGone(world, asked.model, asked.demand);
@@ -88,6 +79,8 @@ export function isAllowedReadError(world: World, error: unknown, asked: { model:
     const { wanted, reached } = error.data ?? {};
     return typeof wanted === 'number' && typeof reached === 'number' && reached < wanted && !world.healed;
   }
+  // A node that stood still while others let go of the log says so until it has caught up.
+  if (isTailwaterError(error, 'TW_NOT_READY')) return world.collected && !world.healed;
   return !world.healed && isTailwaterError(error, 'TW_STORAGE_UNAVAILABLE', 'TW_DEADLINE', 'TW_SHARD_STOPPED', 'TW_CLOSED');
 }
 

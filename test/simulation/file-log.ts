@@ -22,6 +22,8 @@ export class TruthJournal implements Journal {
     const journal = await FileJournal.open(fs, FOLDER, { random, maxFileBytes: MAX_FILE_BYTES });
     const opened = new TruthJournal(journal, truth);
     const floor = await journal.floor();
+    // Whoever raised it may have died before it was told.
+    truth.logFloor = Math.max(truth.logFloor, floor);
     for (let seq = floor; seq <= truth.head; seq++) {
       must((await opened.read(seq)) !== null, 'what was acknowledged survives every crash', () => ({ seq, head: truth.head }));
     }

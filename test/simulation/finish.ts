@@ -29,12 +29,12 @@ export async function finish(world: World, followers: readonly FollowActor[]): P
   await settleStreams(world);
   checkFates(world);
   await world.clock.sleep(FOLLOWER_MS);
-  for (const node of world.nodes) await node?.life.ask(() => node.catalog.refresh());
+  for (const node of world.nodes) await node?.life.ask(() => catchUp(node));
+  await world.clock.sleep(FOLLOWER_MS);
   for (const follower of followers) {
     follower.check();
     follower.end();
   }
-  // A node that fell behind says so at the first read, and is started again.
   await readAll(world);
   await world.idle();
   const node = world.nodes[0]!;
@@ -43,6 +43,12 @@ export async function finish(world: World, followers: readonly FollowActor[]): P
   }
   await readAll(world);
   await world.idle();
+}
+
+/** A node that fell behind the log learns of it here at the latest, and has time to open its streams anew. */
+async function catchUp(node: SimNode): Promise<void> {
+  await node.catalog.refresh();
+  await node.shard.refresh();
 }
 
 /** A node whose fuse never burned down is stopped hard, too: its last call may be one of the checks otherwise. So is a log that stopped. */

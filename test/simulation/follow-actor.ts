@@ -1,11 +1,10 @@
 import { isTailwaterError } from '../../src/base/index.ts';
 import type { LiveRecord } from '../../src/snapshot/index.ts';
 import type { StreamDefinition } from '../../src/streams/index.ts';
-import { isAllowedReadError, restartIfBehind } from './consistency.ts';
+import { isAllowedReadError } from './consistency.ts';
 import { ProcessDied } from './life.ts';
 import type { Operation } from './plan.ts';
 import { fromOf, startOf } from './read-actors.ts';
-import type { SimNode } from './sim-node.ts';
 import { isSame, place, type StreamModel } from './stream-model.ts';
 import { must, Violation } from './violation.ts';
 import { codeOf, describe, type World } from './world.ts';
@@ -28,7 +27,6 @@ export class FollowActor {
   #last: string | undefined;
   #stop = new AbortController();
   #ended = false;
-  #connected: SimNode | null = null;
 
   constructor(world: World, operation: Follow) {
     this.#world = world;
@@ -58,8 +56,7 @@ export class FollowActor {
         if (error instanceof Violation) throw error;
         // Its stream was deleted, or is new to that node.
         if (this.#isGone() && isTailwaterError(error, 'TW_STREAM_NOT_FOUND')) return;
-        const behind = this.#connected !== null && restartIfBehind(this.#world, this.#connected, error);
-        const allowed = behind || error instanceof ProcessDied || isAllowedReadError(this.#world, error, null);
+        const allowed = error instanceof ProcessDied || isAllowedReadError(this.#world, error, null);
         must(allowed, 'following goes on or says why not', () => describe(error));
         this.#world.note(`follower ${this.#operation.follower} ${codeOf(error)}`);
       }
@@ -73,7 +70,6 @@ export class FollowActor {
 
   async #connection(): Promise<void> {
     const node = this.#world.pick(this.#node);
-    this.#connected = node;
     if (node === null) return;
     const { signal } = this.#stop;
     const { partition } = this.#operation;

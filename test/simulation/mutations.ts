@@ -82,6 +82,24 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'this.tail.trim(state.logSeq); void Promise.resolve().then(() => {}).then(() => { this.#view = view; }); return;',
   },
   {
+    name: 'a node that fell behind the log goes on with its tails',
+    file: 'src/snapshot/live-streams.ts',
+    find: 'streams.#fellBehind = true;',
+    replace: '',
+  },
+  {
+    name: 'a node that fell behind the log begins after its floor',
+    file: 'src/snapshot/live-streams.ts',
+    find: 'for (let next = floor; next <= shard.seq; ) {',
+    replace: 'for (let next = floor + 1; next <= shard.seq; ) {',
+  },
+  {
+    name: 'what a killed process left unsynced is trusted',
+    file: 'src/journal/active-file.ts',
+    find: 'if (end > lastStart) await',
+    replace: 'if (end < lastStart) await',
+  },
+  {
     name: 'the cut between table and tail is off by one',
     file: 'src/snapshot/pinner.ts',
     find: 'tail: stream.tail.snapshot(stream.logSeq, segment)',

@@ -4,7 +4,7 @@ import type { ReadFrom } from '../../src/snapshot/index.ts';
 import { freshnessOf, lookupRow, tokenOf } from '../../src/snapshot/index.ts';
 import { checkFreshness } from './check-freshness.ts';
 import { checkHits } from './check-search.ts';
-import { type Demand, demandOf, isAllowedReadError, restartIfBehind, segmentOf } from './consistency.ts';
+import { type Demand, demandOf, isAllowedReadError, segmentOf } from './consistency.ts';
 import { filterJson } from './expected-search.ts';
 import { ProcessDied } from './life.ts';
 import type { Operation, PlannedFrom, PlannedQuery } from './plan.ts';
@@ -31,12 +31,7 @@ export async function read(world: World, operation: Read, label: string): Promis
   } catch (error) {
     if (error instanceof Violation) throw error;
     world.note(`${label} ${codeOf(error)}`);
-    if (
-      error instanceof ProcessDied ||
-      restartIfBehind(world, node, error) ||
-      isAllowedReadError(world, error, { model, demand })
-    )
-      return;
+    if (error instanceof ProcessDied || isAllowedReadError(world, error, { model, demand })) return;
     if (world.recreated.has(model.definition.name) && isTailwaterError(error, 'TW_STREAM_NOT_FOUND')) return;
     if (operation.kind === 'search' && isAllowedEmbeddingError(world, model, operation.query, error)) return;
     throw new Violation('a read succeeds or says why not', describe(error));

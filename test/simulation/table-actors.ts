@@ -26,6 +26,7 @@ export async function compact(world: World, operation: Of<'compact'>, label: str
 
 /** As the engine does it: through the segments this node has applied, and each new state is taken over at once. */
 export async function compactHere(node: SimNode, context: CompactionContext, definition: StreamDefinition): Promise<void> {
+  node.streams.requireReady();
   const live = node.streams.get(definition.incarnation);
   const throughSegment = node.shard.seq;
   const firstSegment = live?.tail.firstSegment ?? throughSegment + 1;
@@ -78,7 +79,8 @@ async function tableWork(
     if (error instanceof ProcessDied) return;
     // Of a deleted stream everything may be gone at any moment.
     if (definition !== null && world.truth.dead.has(definition.incarnation) && isTailwaterError(error)) return;
-    const passing = isTailwaterError(error, ...PASSING) || (world.collected && isTailwaterError(error, 'TW_HISTORY_EXPIRED'));
+    const letGo = world.collected && isTailwaterError(error, 'TW_HISTORY_EXPIRED', 'TW_NOT_READY');
+    const passing = isTailwaterError(error, ...PASSING) || letGo;
     must(passing, 'upkeep succeeds or says why not', () => describe(error));
   }
 }

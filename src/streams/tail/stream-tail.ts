@@ -223,6 +223,14 @@ export class StreamTail {
     this.#recordsTrimmed = first === undefined ? this.#records : first.recordsBefore + first.firstRowAbove(throughSegment);
   }
 
+  /** Segments up to this one will not come any more, and all of their records are in the table. */
+  skip(throughSegment: number): void {
+    if (throughSegment <= this.#lastSegment) return;
+    this.trim(throughSegment);
+    this.#droppedThrough = throughSegment;
+    this.#lastSegment = throughSegment;
+  }
+
   /**
    * The records of segments (afterSegment, throughSegment]. Costs little: the row data is shared. Throws TW_SNAPSHOT_EXPIRED when records
    * above `afterSegment` were already dropped.
