@@ -129,7 +129,7 @@ export class LiveStream implements ResidentOwner {
     // Rows in memory follow a table by the tail's records, of which some are missing.
     this.evict();
     await this.advance();
-    this.tail.skip(floor - 1);
+    this.tail.skip(floor - 1, this.logSeq);
   }
 
   async #takeOver(patient: boolean): Promise<void> {

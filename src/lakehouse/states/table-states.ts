@@ -173,7 +173,8 @@ export class TableStates {
       const floor = await this.#journal.floor();
       if (floor <= head + 1) return head === 0 ? null : this.#mustRead(head);
       this.#known = floor - 1;
-      if ((await this.read(floor)) === null) throw this.#missing(floor);
+      // Gone since: the floor rose again while this process stood still.
+      if ((await this.read(floor)) === null && (await this.#journal.floor()) === floor) throw this.#missing(floor);
     }
   }
 

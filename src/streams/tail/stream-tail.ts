@@ -223,11 +223,11 @@ export class StreamTail {
     this.#recordsTrimmed = first === undefined ? this.#records : first.recordsBefore + first.firstRowAbove(throughSegment);
   }
 
-  /** Segments up to this one will not come any more, and all of their records are in the table. */
-  skip(throughSegment: number): void {
+  /** Segments up to this one will not come any more, and all of their records are in a table that holds those up to `tableSegment`. */
+  skip(throughSegment: number, tableSegment: number): void {
     if (throughSegment <= this.#lastSegment) return;
     this.trim(throughSegment);
-    this.#droppedThrough = throughSegment;
+    this.#droppedThrough = Math.max(this.#droppedThrough, Math.min(throughSegment, tableSegment));
     this.#lastSegment = throughSegment;
   }
 
