@@ -1,0 +1,89 @@
+import { type Clock, Pace } from '../../base/index.ts';
+import type { ChunkSettings } from '../../streams/index.ts';
+import { type Cutter, piecesOf, type Range, tokensOf, trimmed } from './pieces.ts';
+import { markdownSections, markdownTitle, type Section } from './sections.ts';
+import { tokenCounter } from './tokens.ts';
+
+/** A chunk's place: its text is `source.slice(start, end)`, in UTF-16 code units. */
+export interface DocumentChunk extends Range {
+  /** The headings above it, outermost first. */
+  heading: string[];
+}
+
+export interface CutDocument {
+  /** Its highest heading; null without any. */
+  title: string | null;
+  /** By start. Together they have all of the text but white space. */
+  chunks: DocumentChunk[];
+}
+
+/** Computing gives way to other work after this long. */
+const SLICE_MS = 8;
+
+/**
+ * Cuts a text at its headings (Markdown), and sections into chunks of at most `chunkTokens`, of which each repeats the end of the one before it. The
+ * same text and settings give the same chunks, and what changes in one section changes no chunk of another.
+ */
+export async function cutDocument(
+  text: string,
+  { markdown, chunkTokens, overlapTokens }: ChunkSettings & { markdown: boolean },
+  clock: Clock,
+): Promise<CutDocument> {
+  const cutter = { count: await tokenCounter(), pace: new Pace(clock, SLICE_MS) };
+  const sections = markdown ? markdownSections(text) : [{ start: 0, end: text.length, heading: [] }];
+  const chunks: DocumentChunk[] = [];
+  for (const section of sections) {
+    for (const range of await cutSection(text, section, { chunkTokens, overlapTokens }, cutter)) {
+      chunks.push({ ...range, heading: section.heading });
+    }
+  }
+  return { title: markdown ? markdownTitle(text) : null, chunks };
+}
+
+async function cutSection(text: string, section: Section, settings: ChunkSettings, cutter: Cutter): Promise<Range[]> {
+  const whole = trimmed(text, section);
+  if (whole === null) return [];
+  const { chunkTokens, overlapTokens } = settings;
+  if (tokensOf(text, whole, chunkTokens, cutter) <= chunkTokens) return [whole];
+  const pieces = await piecesOf(text, whole, chunkTokens - overlapTokens, cutter);
+  return pieces.map((piece, index) => (index === 0 ? piece : withOverlap(text, piece, pieces[index - 1], settings, cutter)));
+}
+
+/** Begins earlier, within the piece before: at a sentence or line if one begins within the overlap, else at a word. */
+function withOverlap(text: string, piece: Range, before: Range, settings: ChunkSettings, cutter: Cutter): Range {
+  const { chunkTokens, overlapTokens } = settings;
+  const fits = (start: number): boolean =>
+    tokensOf(text, { start, end: piece.start }, overlapTokens, cutter) <= overlapTokens &&
+    tokensOf(text, { start, end: piece.end }, chunkTokens, cutter) <= chunkTokens;
+  const words = wordStarts(text, { start: before.start, end: piece.start });
+  const first = firstThat(words, fits);
+  if (overlapTokens === 0 || first === undefined) return piece;
+  const sentence = words.find(start => start >= first && beginsSentence(text, start));
+  return { start: sentence ?? first, end: piece.end };
+}
+
+function wordStarts(text: string, { start, end }: Range): number[] {
+  return [...text.slice(start, end).matchAll(/\s\S/g)].map(({ index }) => start + index + 1);
+}
+
+/** Whether a word begins a line, or follows the end of a sentence. */
+function beginsSentence(text: string, wordStart: number): boolean {
+  let at = wordStart - 1;
+  while (at > 0 && /\s/.test(text[at])) {
+    if (text[at] === '\n' || text[at] === '\r') return true;
+    at--;
+  }
+  return /[.!?。！？]/.test(text[at]);
+}
+
+/** Of rising starts the first that fits, where those after one that fits do too. */
+function firstThat(starts: readonly number[], fits: (start: number) => boolean): number | undefined {
+  let low = 0;
+  let high = starts.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (fits(starts[middle])) high = middle;
+    else low = middle + 1;
+  }
+  return starts[low];
+}
