@@ -1,4 +1,7 @@
 export { Appender, type AppendInput, type AppendResult, SOURCES_STREAM, type SourceProgress } from './appender.ts';
+export { checkDocument, checkDocumentId, type DocumentInput, documentTooLarge } from './documents/document-input.ts';
+export { chunkKey, chunkRow, type DocumentRow, documentOf, documentRow, restoredText } from './documents/document-rows.ts';
+export { type DocumentPlan, planDelete, planPut } from './documents/plan-document.ts';
 export {
   type IngestOptions,
   type IngestProgress,

@@ -62,7 +62,7 @@ function headingsOf(text: string): Heading[] {
     const line = lines[at];
     const marks = FENCE.exec(line.text);
     if (fence !== null) {
-      if (marks !== null && marks[1].startsWith(fence) && marks[2].trim() === '') fence = null;
+      if (marks?.[1].startsWith(fence) && marks[2].trim() === '') fence = null;
       continue;
     }
     if (marks !== null && !(marks[1][0] === '`' && marks[2].includes('`'))) {
@@ -116,5 +116,8 @@ function atxText(rest: string): string {
 
 /** Not within a pair of surrogates. */
 function clipped(text: string): string {
-  return text.slice(0, MAX_HEADING_CHARS).replace(/[\uD800-\uDBFF]$/, '').trim();
+  return text
+    .slice(0, MAX_HEADING_CHARS)
+    .replace(/[\uD800-\uDBFF]$/, '')
+    .trim();
 }
