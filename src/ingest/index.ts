@@ -3,6 +3,12 @@ export { checkDocument, checkDocumentId, type DocumentInput, documentTooLarge } 
 export { chunkKey, chunkRow, type DocumentRow, documentOf, documentRow, restoredText } from './documents/document-rows.ts';
 export { type DocumentPlan, planDelete, planPut } from './documents/plan-document.ts';
 export {
+  type DocumentIngestOptions,
+  type DocumentIngestSummary,
+  ingestDocuments,
+  isDocumentFile,
+} from './files/ingest-documents.ts';
+export {
   type IngestOptions,
   type IngestProgress,
   type IngestSummary,

@@ -6,7 +6,7 @@ import type { QueryHit, StreamSettings, Tailwater } from '../../src/index.ts';
 export const DOCS: StreamSettings = {
   kind: 'upsert',
   documents: { chunkTokens: 32, overlapTokens: 8 },
-  search: { fields: ['text'] },
+  search: { fields: ['title', 'heading', 'text'] },
   embed: { fields: ['text'] },
 };
 
@@ -38,7 +38,7 @@ export async function readRows(
   id: string,
   texts: ReadonlyMap<string, string>,
 ): Promise<string | null> {
-  const filter = { document: id };
+  const filter = { $or: [{ document: id }, { 'manifest.document': id }] };
   const { hits, freshness } = await tailwater.query(stream, { mode: 'filter', filter, limit: 1000 });
   expect(freshness.complete).toBe(true);
   if (hits.length === 0) return null;

@@ -2,10 +2,7 @@ import { createHash } from 'node:crypto';
 import { isJsonObject, type JsonObject, type JsonValue, TailwaterError } from '../../base/index.ts';
 import type { ChunkSettings, StreamRecord } from '../../streams/index.ts';
 
-/**
- * A document is rows of one upsert stream: one that is keyed by the document's id and has its manifest, and one per chunk, keyed
- * `{id}#{hash}`. Where a chunk stands is in the manifest alone, so that a chunk does not change when only its place does.
- */
+/** A document as it is kept. */
 export interface DocumentRow {
   id: string;
   /** Rises with every change of the document, from 1: the offset of this row, plus one. */
@@ -46,15 +43,19 @@ export function chunkKey(id: string, hash: string): string {
   return `${id}#${hash}`;
 }
 
-export function manifestValue({ id, title, url, metadata, manifest }: Omit<DocumentRow, 'version'>): JsonObject {
-  return { ...factsValue({ id, title, url, metadata }), manifest: manifest as unknown as JsonObject };
+export type DocumentFacts = Pick<DocumentRow, 'id' | 'title' | 'url' | 'metadata'>;
+
+/**
+ * A document is rows of one upsert stream: this one, keyed by its id, and one per chunk, keyed `{id}#{hash}`. Where a chunk stands is here
+ * alone, so that a chunk does not change when only its place does. Everything is below one member, which nobody searches: a search finds chunks.
+ */
+export function manifestValue(facts: DocumentFacts, manifest: Manifest): JsonObject {
+  return { manifest: { ...factsValue(facts), ...manifest } as unknown as JsonObject };
 }
 
 export function chunkValue(facts: DocumentFacts, hash: string, heading: readonly string[], text: string): JsonObject {
   return { ...factsValue(facts), chunk: hash, ...(heading.length === 0 ? {} : { heading: [...heading] }), text };
 }
-
-export type DocumentFacts = Pick<DocumentRow, 'id' | 'title' | 'url' | 'metadata'>;
 
 function factsValue({ id, title, url, metadata }: DocumentFacts): JsonObject {
   return {
@@ -65,26 +66,28 @@ function factsValue({ id, title, url, metadata }: DocumentFacts): JsonObject {
   };
 }
 
-/** Null for a row that somebody wrote who writes no documents. */
+/** Null for a row that somebody wrote who writes no documents. TW_FORMAT_TOO_NEW. */
 export function documentRow(record: StreamRecord): DocumentRow | null {
-  return documentOf(parsedValue(record), record.offset + 1);
+  const value = parsedValue(record);
+  return isJsonObject(value) ? documentOf(value.manifest, record.offset) : null;
 }
 
-/** The same from the row's value. TW_FORMAT_TOO_NEW. */
-export function documentOf(value: JsonValue, version: number): DocumentRow | null {
-  if (!isJsonObject(value) || !isJsonObject(value.manifest) || typeof value.document !== 'string') return null;
-  const manifest = value.manifest as unknown as Manifest;
+/** The same from the `manifest` of the row at this offset. */
+export function documentOf(found: JsonValue | undefined, offset: number): DocumentRow | null {
+  if (!isJsonObject(found) || typeof found.document !== 'string') return null;
+  const { document, title, url, metadata, ...rest } = found;
+  const manifest = rest as unknown as Manifest;
   if (manifest.formatVersion !== 1) {
     throw new TailwaterError('TW_FORMAT_TOO_NEW', {
-      detail: `Document "${value.document}" has a manifest of format ${manifest.formatVersion}; this version reads 1.`,
+      detail: `Document "${document}" has a manifest of format ${manifest.formatVersion}; this version reads 1.`,
     });
   }
   return {
-    id: value.document,
-    version,
-    title: typeof value.title === 'string' ? value.title : null,
-    url: typeof value.url === 'string' ? value.url : null,
-    metadata: isJsonObject(value.metadata) ? value.metadata : null,
+    id: document,
+    version: offset + 1,
+    title: typeof title === 'string' ? title : null,
+    url: typeof url === 'string' ? url : null,
+    metadata: isJsonObject(metadata) ? metadata : null,
     manifest,
   };
 }

@@ -35,7 +35,7 @@ export function planPut(given: CheckedDocument, { title, chunks }: CutDocument, 
   const removed = [...before].filter(hash => !rows.has(hash));
   return {
     records: [
-      { key: id, value: manifestValue({ ...facts, manifest: manifestOf(given, places, chunks) }) },
+      { key: id, value: manifestValue(facts, manifestOf(given, places, chunks)) },
       ...added.map(([hash, value]) => ({ key: chunkKey(id, hash), value })),
       ...removed.map(hash => ({ key: chunkKey(id, hash), value: null })),
     ],

@@ -39,7 +39,7 @@ async function rowsOf(scan: OpenScan): Promise<Listed[]> {
     for (const line of Buffer.from(bytes).toString('utf8').split('\n')) {
       if (line === '') continue;
       const columns = JSON.parse(line) as Record<string, JsonValue>;
-      const row = documentOf(columns, Number(columns._offset) + 1);
+      const row = documentOf(columns.manifest, Number(columns._offset));
       if (row !== null) found.push({ row, seq: Number(columns._seq) });
     }
   }
