@@ -1,8 +1,13 @@
 import { type Clock, Pace } from '../../base/index.ts';
-import type { ChunkSettings } from '../../streams/index.ts';
 import { type Cutter, piecesOf, type Range, tokensOf, trimmed } from './pieces.ts';
 import { markdownSections, markdownTitle, type Section } from './sections.ts';
 import { tokenCounter } from './tokens.ts';
+
+/** Both in tokens of o200k_base. */
+interface ChunkLimits {
+  chunkTokens: number;
+  overlapTokens: number;
+}
 
 /** A chunk's place: its text is `source.slice(start, end)`, in UTF-16 code units. */
 export interface DocumentChunk extends Range {
@@ -26,7 +31,7 @@ const SLICE_MS = 8;
  */
 export async function cutDocument(
   text: string,
-  { markdown, chunkTokens, overlapTokens }: ChunkSettings & { markdown: boolean },
+  { markdown, chunkTokens, overlapTokens }: ChunkLimits & { markdown: boolean },
   clock: Clock,
 ): Promise<CutDocument> {
   const cutter = { count: await tokenCounter(), pace: new Pace(clock, SLICE_MS) };
@@ -40,7 +45,7 @@ export async function cutDocument(
   return { title: markdown ? markdownTitle(text) : null, chunks };
 }
 
-async function cutSection(text: string, section: Section, settings: ChunkSettings, cutter: Cutter): Promise<Range[]> {
+async function cutSection(text: string, section: Section, settings: ChunkLimits, cutter: Cutter): Promise<Range[]> {
   const whole = trimmed(text, section);
   if (whole === null) return [];
   const { chunkTokens, overlapTokens } = settings;
@@ -50,7 +55,7 @@ async function cutSection(text: string, section: Section, settings: ChunkSetting
 }
 
 /** Begins earlier, within the piece before: at a sentence or line if one begins within the overlap, else at a word. */
-function withOverlap(text: string, piece: Range, before: Range, settings: ChunkSettings, cutter: Cutter): Range {
+function withOverlap(text: string, piece: Range, before: Range, settings: ChunkLimits, cutter: Cutter): Range {
   const { chunkTokens, overlapTokens } = settings;
   const fits = (start: number): boolean =>
     tokensOf(text, { start, end: piece.start }, overlapTokens, cutter) <= overlapTokens &&
