@@ -107,4 +107,73 @@ describe('the chunks of a document', () => {
       { numRuns: 150 },
     );
   });
+
+  const headingsOf = async (text: string): Promise<string[]> => (await cut(text)).chunks.map(chunk => chunk.heading.join(' > '));
+
+  test.each<[what: string, text: string, headings: string[]]>([
+    ['levels', '# A\n\na\n\n### C\n\nc\n\n## B\n\nb', ['A', 'A > C', 'A > B']],
+    ['text before the first', 'before\n\n# A\n\na', ['', 'A']],
+    ['headings without a text go with what follows', '# A\n\n## B\n\nb\n\n# C', ['A > B', 'C']],
+    ['closing marks, tabs, up to three spaces', '   #\tA ##\na\n## B#\nb', ['A', 'A > B#']],
+    ['underlined', 'A\n===\na\n\nB\n---\nb', ['A', 'A > B']],
+    ['no text of their own', '#\n\na\n\n## B\n\nb', ['', 'B']],
+    ['CRLF and CR', '# A\r\na\r\n## B\r\nb\r# C\rc', ['A', 'A > B', 'C']],
+    ['not in fences', '# A\n```\n# no\n~~~\n# no\n```\n## B\nb', ['A', 'A > B']],
+    ['not in a fence that never ends', '# A\n~~~\n# no', ['A']],
+    ['in what only looks like a fence', '``` a ` b\n# A\na', ['', 'A']],
+    ['not in front matter', '---\ntitle: x\n# no\n---\n# A\na', ['', 'A']],
+    [
+      'not hashtags, code, tables, lists, quotes, rules',
+      '#tag\n\n    # code\n\n| a |\n|---|\n| b |\n\n- a\n---\n> a\n---\na\nb\n---\n\n---',
+      [''],
+    ],
+  ])('have the headings above them: %s', async (_what, text, headings) => {
+    expect(await headingsOf(text)).toEqual(headings);
+  });
+
+  test('take the first of the highest headings for the title', async () => {
+    const titleOf = async (text: string): Promise<string | null> => (await cut(text)).title;
+    expect(await titleOf('## B\n\n# A\n\n# C')).toBe('A');
+    expect(await titleOf('no heading')).toBeNull();
+    expect((await cut('# A', { markdown: false })).title).toBeNull();
+    expect((await titleOf(`# ${'x'.repeat(199)}😀`))!.isWellFormed()).toBe(true);
+  });
+
+  test('of a long section repeat the end of the one before them, from a sentence or a word on', async () => {
+    const sentences = Array.from({ length: 40 }, (_, at) => `Sentence number ${at} ends here.`);
+    const text = `# A\n\n${sentences.join(' ')}\n\n# B\n\nshort`;
+    const { chunks } = await cut(text, { chunkTokens: 60, overlapTokens: 20 });
+    const long = chunks.filter(chunk => chunk.heading[0] === 'A');
+    expect(long.length).toBeGreaterThan(4);
+    for (const [at, { start }] of long.entries()) {
+      if (at === 0) continue;
+      expect(start).toBeLessThan(long[at - 1].end);
+      expect(text.slice(start)).toMatch(/^Sentence number/);
+      expect(count(text.slice(start, long[at - 1].end))).toBeLessThanOrEqual(20);
+    }
+    expect(text.slice(long[0].start, long[0].end), 'a heading goes with what it is of').toMatch(/^# A\n\nSentence number 0/);
+    expect(text.slice(chunks.at(-1)!.start)).toBe('# B\n\nshort');
+    const without = await cut(text, { chunkTokens: 60, overlapTokens: 0 });
+    for (const [at, { start }] of without.chunks.entries()) expect(at === 0 || start >= without.chunks[at - 1].end).toBe(true);
+  });
+
+  test('of a section do not depend on the others', async () => {
+    const body = fc.array(fc.constantFrom(...WORDS.slice(0, 8)), { minLength: 1, maxLength: 60 }).map(words => words.join(' '));
+    const textsOf = async (bodies: readonly string[]): Promise<Map<string, string[]>> => {
+      const text = bodies.map((each, at) => `# Part ${at}\n\n${each}`).join('\n\n');
+      const { chunks } = await cut(text);
+      const texts = new Map<string, string[]>();
+      for (const { heading, start, end } of chunks)
+        texts.set(heading[0], [...(texts.get(heading[0]) ?? []), text.slice(start, end)]);
+      return texts;
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.array(body, { minLength: 2, maxLength: 5 }), fc.nat(), body, async (bodies, at, other) => {
+        const changed = at % bodies.length;
+        const [before, after] = [await textsOf(bodies), await textsOf(bodies.with(changed, other))];
+        for (const [part, texts] of before) if (part !== `Part ${changed}`) expect(after.get(part)).toEqual(texts);
+      }),
+      { numRuns: 40 },
+    );
+  });
 });

@@ -22,6 +22,8 @@ export interface CutDocument {
   chunks: DocumentChunk[];
 }
 
+/** Less than this part of a chunk is not worth one. */
+const SMALL = 8;
 /** Computing gives way to other work after this long. */
 const SLICE_MS = 8;
 
@@ -50,8 +52,24 @@ async function cutSection(text: string, section: Section, settings: ChunkLimits,
   if (whole === null) return [];
   const { chunkTokens, overlapTokens } = settings;
   if (tokensOf(text, whole, chunkTokens, cutter) <= chunkTokens) return [whole];
-  const pieces = await piecesOf(text, whole, chunkTokens - overlapTokens, cutter);
+  const reserve = Math.max(overlapTokens, Math.floor(chunkTokens / SMALL));
+  const proposed = await piecesOf(text, whole, chunkTokens - reserve, cutter);
+  const pieces = withoutSmall(text, proposed, reserve, chunkTokens, cutter);
   return pieces.map((piece, index) => (index === 0 ? piece : withOverlap(text, piece, pieces[index - 1], settings, cutter)));
+}
+
+/** A heading before a long paragraph, or the end of one, is no chunk of its own where it fits into the one beside it. */
+function withoutSmall(text: string, pieces: readonly Range[], small: number, maxTokens: number, cutter: Cutter): Range[] {
+  const isSmall = (piece: Range): boolean => tokensOf(text, piece, small, cutter) <= small;
+  const kept: Range[] = [];
+  for (const piece of pieces) {
+    const before = kept.at(-1);
+    const joined = before && { start: before.start, end: piece.end };
+    const joins = joined && (isSmall(before) || isSmall(piece)) && tokensOf(text, joined, maxTokens, cutter) <= maxTokens;
+    if (joins) kept[kept.length - 1] = joined;
+    else kept.push(piece);
+  }
+  return kept;
 }
 
 /** Begins earlier, within the piece before: at a sentence or line if one begins within the overlap, else at a word. */
