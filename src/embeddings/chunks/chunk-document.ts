@@ -75,14 +75,14 @@ function withoutSmall(text: string, pieces: readonly Range[], small: number, max
 /** Begins earlier, within the piece before: at a sentence or line if one begins within the overlap, else at a word. */
 function withOverlap(text: string, piece: Range, before: Range, settings: ChunkLimits, cutter: Cutter): Range {
   const { chunkTokens, overlapTokens } = settings;
-  const fits = (start: number): boolean =>
-    tokensOf(text, { start, end: piece.start }, overlapTokens, cutter) <= overlapTokens &&
-    tokensOf(text, { start, end: piece.end }, chunkTokens, cutter) <= chunkTokens;
+  if (overlapTokens === 0) return piece;
+  const isShort = (start: number): boolean => tokensOf(text, { start, end: piece.start }, overlapTokens, cutter) <= overlapTokens;
+  const fits = (start: number): boolean => tokensOf(text, { start, end: piece.end }, chunkTokens, cutter) <= chunkTokens;
   const words = wordStarts(text, { start: before.start, end: piece.start });
-  const first = firstThat(words, fits);
-  if (overlapTokens === 0 || first === undefined) return piece;
-  const sentence = words.find(start => start >= first && beginsSentence(text, start));
-  return { start: sentence ?? first, end: piece.end };
+  const short = words.slice(firstThat(words, isShort));
+  const starts = short.length > 0 && !fits(short[0]) ? short.slice(firstThat(short, fits)) : short;
+  const start = starts.find(each => beginsSentence(text, each)) ?? starts[0] ?? piece.start;
+  return { start, end: piece.end };
 }
 
 function wordStarts(text: string, { start, end }: Range): number[] {
@@ -99,8 +99,8 @@ function beginsSentence(text: string, wordStart: number): boolean {
   return /[.!?。！？]/.test(text[at]);
 }
 
-/** Of rising starts the first that fits, where those after one that fits do too. */
-function firstThat(starts: readonly number[], fits: (start: number) => boolean): number | undefined {
+/** The index of the first of rising starts that fits, where those after one that fits do too. */
+function firstThat(starts: readonly number[], fits: (start: number) => boolean): number {
   let low = 0;
   let high = starts.length;
   while (low < high) {
@@ -108,5 +108,5 @@ function firstThat(starts: readonly number[], fits: (start: number) => boolean):
     if (fits(starts[middle])) high = middle;
     else low = middle + 1;
   }
-  return starts[low];
+  return low;
 }
