@@ -36,6 +36,7 @@ export interface DocumentIngestSummary {
   unchanged: number;
   deleted: number;
   chunks: { added: number; kept: number; removed: number };
+  /** By the name of the file. */
   rejected: { file: string; code: string; message: string }[];
 }
 
@@ -83,6 +84,7 @@ export async function ingestDocuments(
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  summary.rejected.sort((a, b) => (a.file < b.file ? -1 : 1));
   const present = new Set(files.map(file => prefix + idOf(file.name)));
   const missing = deleteMissing ? [...known.keys()].filter(id => isBelow(prefix, id) && !present.has(id)) : [];
   for (const id of missing) {
