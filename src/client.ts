@@ -1,4 +1,15 @@
 import { isTailwaterError, randomId, systemClock, systemRandom, TailwaterError, toBase64Url, utf8 } from './base/index.ts';
+import {
+  type DeleteDocumentAnswer,
+  type DocumentAnswer,
+  type DocumentInput,
+  type DocumentPage,
+  type DocumentVersionOptions,
+  documentPath,
+  type ListDocumentsOptions,
+  type PutDocumentAnswer,
+  putDocumentRequest,
+} from './client-documents.ts';
 import { EventParser, type ServerEvent } from './client-events.ts';
 import { ClientFeatures } from './client-features.ts';
 import { ClientTransport, type HttpRequest, problemOfEvent, type TailwaterClientOptions } from './client-transport.ts';
@@ -101,6 +112,34 @@ export class TailwaterClient implements TailwaterApi {
     options: AppendOptions & { envelope?: boolean } = {},
   ): Promise<AppendAnswer> {
     return this.#append(name, options.envelope === true ? '?envelope=record' : '', NDJSON_HEADERS, body, options);
+  }
+
+  async putDocument(
+    stream: string,
+    id: string,
+    document: DocumentInput,
+    options: DocumentVersionOptions = {},
+  ): Promise<PutDocumentAnswer> {
+    const request = putDocumentRequest(streamPath(stream), id, document, options);
+    return this.#remember(stream, await this.#json<PutDocumentAnswer>(request));
+  }
+
+  async getDocument(stream: string, id: string, options: { consistency?: Consistency } = {}): Promise<DocumentAnswer> {
+    const query = queryString(consistencyQuery(this.#consistency(stream, options.consistency)));
+    const path = documentPath(streamPath(stream), id) + query;
+    return this.#seen(stream, await this.#json<DocumentAnswer>({ method: 'GET', path, repeatable: true }), options.consistency);
+  }
+
+  async deleteDocument(stream: string, id: string, options: DocumentVersionOptions = {}): Promise<DeleteDocumentAnswer> {
+    const path = documentPath(streamPath(stream), id) + queryString({ ...options });
+    return this.#remember(stream, await this.#json<DeleteDocumentAnswer>({ method: 'DELETE', path, repeatable: false }));
+  }
+
+  async listDocuments(stream: string, options: ListDocumentsOptions = {}): Promise<DocumentPage> {
+    const { consistency, ...page } = options;
+    const query = queryString({ ...page, ...consistencyQuery(this.#consistency(stream, consistency)) });
+    const path = `${streamPath(stream)}/documents${query}`;
+    return this.#seen(stream, await this.#json<DocumentPage>({ method: 'GET', path, repeatable: true }), consistency);
   }
 
   async read(name: string, options: ReadOptions = {}): Promise<ReadAnswer> {

@@ -31,7 +31,8 @@ export {
   vectorMean,
   vectorSum,
 } from './features/index.ts';
-export type { QueryRequest, SearchMode } from './retrieval/index.ts';
+export type { DocumentInput } from './ingest/index.ts';
+export type { HitSource, QueryRequest, SearchMode } from './retrieval/index.ts';
 export {
   type ApiKey,
   type ApiRecord,
@@ -40,11 +41,19 @@ export {
   type AppendRecord,
   type CollectApiOptions,
   type CollectionReport,
+  type DeleteDocumentAnswer,
+  type DocumentAnswer,
+  type DocumentPage,
+  type DocumentPart,
+  type DocumentSummary,
+  type DocumentVersionOptions,
   type EngineOptions,
   type FeaturesApi,
   type FollowEvent,
   type FollowOptions,
   type Health,
+  type ListDocumentsOptions,
+  type PutDocumentAnswer,
   type QueryAnswer,
   type QueryHit,
   type ReadAnswer,

@@ -134,6 +134,32 @@ export const ERROR_KINDS = {
     title: 'This Idempotency-Key was used with another body',
     action: 'Use a new key for a new request. Nothing was written.',
   },
+  TW_VERSION_MISMATCH: {
+    status: 409,
+    title: 'It is not at the version that the request was decided on',
+    action: 'Read it again and decide anew. Nothing was written.',
+  },
+  TW_NOT_DOCUMENTS: {
+    status: 409,
+    title: 'The stream does not hold documents',
+    action: 'Use a stream that was created with `documents`, such as {"kind": "upsert", "documents": {}}. Nothing was written.',
+  },
+  TW_DOCUMENT_ID: {
+    status: 400,
+    title: 'The id of the document is not valid',
+    action:
+      'Use 1-512 characters of well-formed text without # and control characters, neither "." nor "..". Nothing was written.',
+  },
+  TW_DOCUMENT_NOT_FOUND: {
+    status: 404,
+    title: 'There is no document with this id',
+    action: 'GET /v1/streams/{s}/documents lists the documents of a stream.',
+  },
+  TW_DOCUMENT_TOO_LARGE: {
+    status: 413,
+    title: 'The document is larger than one segment of the log can take',
+    action: 'Split it into several documents, or cut it with less overlap and metadata. Nothing was changed.',
+  },
   TW_PRODUCER_FENCED: {
     status: 409,
     title: 'A newer epoch of this producer exists',

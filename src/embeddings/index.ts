@@ -1,3 +1,4 @@
+export { type CutDocument, cutDocument, type DocumentChunk } from './chunks/chunk-document.ts';
 export { deleteVectors, vectorLives, vectorsThrough } from './collect-vectors.ts';
 export { createProvider, type ProviderSecrets } from './create-provider.ts';
 export type { EachEmbedded } from './embed-each.ts';

@@ -101,6 +101,27 @@ export class Appender {
     return result;
   }
 
+  /**
+   * All of the records in one segment, and only if no other append with the guard's name came after it (TW_VERSION_MISMATCH); or none:
+   * TW_BODY_TOO_LARGE when they need more than one, and whatever is wrong with the first that is refused. No dead letters.
+   */
+  async appendWhole(
+    definition: StreamDefinition,
+    records: readonly Envelope[],
+    guard: NonNullable<AppendRequest['guard']>,
+  ): Promise<AppendResult> {
+    const batches = this.#encode(definition, { records });
+    const refused = batches.flatMap(batch => batch.rejected)[0];
+    if (refused !== undefined) throw new TailwaterError(refused.code, { detail: refused.message });
+    if (batches.length > 1) {
+      throw new TailwaterError('TW_BODY_TOO_LARGE', { detail: `${records.length} records do not fit one segment of the log.` });
+    }
+    const shard = this.#catalog.shardOf(definition);
+    const receipt = await shard.append({ parts: batches[0].parts, guard });
+    const position = this.#positionOf(definition, shard, receipt.seq);
+    return { accepted: batches[0].accepted, rejected: [], partitions: receipt.parts.map(placeOf), position };
+  }
+
   #encode(definition: StreamDefinition, input: AppendInput): RecordBatchInput[] {
     const rules = this.#rulesOf(definition);
     const nowMs = this.#clock.nowMs();
@@ -167,6 +188,10 @@ export class Appender {
     const heads = (shard.nextOffsets(incarnation) ?? []).map(next => next - 1);
     return { shards: [{ shard: shard.shard, seq }], streams: [{ incarnation, tableState: null, heads }] };
   }
+}
+
+function placeOf({ partition, first, last }: AppendReceipt['parts'][number]): AppendResult['partitions'][number] {
+  return { partition, first, last };
 }
 
 function collect(result: AppendResult, { incarnation }: StreamDefinition, receipt: AppendReceipt, batch: RecordBatchInput): void {

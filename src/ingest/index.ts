@@ -1,4 +1,13 @@
 export { Appender, type AppendInput, type AppendResult, SOURCES_STREAM, type SourceProgress } from './appender.ts';
+export { checkDocument, checkDocumentId, type DocumentInput, documentTooLarge } from './documents/document-input.ts';
+export { chunkKey, chunkRow, type DocumentRow, documentOf, documentRow, restoredText } from './documents/document-rows.ts';
+export { type DocumentPlan, planDelete, planPut } from './documents/plan-document.ts';
+export {
+  type DocumentIngestOptions,
+  type DocumentIngestSummary,
+  ingestDocuments,
+  isDocumentFile,
+} from './files/ingest-documents.ts';
 export {
   type IngestOptions,
   type IngestProgress,

@@ -1,2 +1,3 @@
 export type { QueryRequest, SearchAnswer, SearchHit, SearchMode } from './query-types.ts';
 export { Searcher } from './search.ts';
+export type { HitSource } from './sources.ts';

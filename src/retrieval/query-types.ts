@@ -1,6 +1,7 @@
 import type { JsonObject } from '../base/index.ts';
 import type { Consistency, Freshness } from '../snapshot/index.ts';
 import type { StreamRecord } from '../streams/index.ts';
+import type { HitSource } from './sources.ts';
 
 /** `filter` ranks by nothing: the newest rows that match. */
 export type SearchMode = 'vector' | 'text' | 'hybrid' | 'filter';
@@ -36,6 +37,8 @@ export interface SearchHit {
   ageMs: number;
   /** One-based rank in each leg that found it. */
   ranks: { text?: number; vector?: number };
+  /** Of a chunk of a document. */
+  source?: HitSource;
 }
 
 export interface SearchAnswer {

@@ -14,6 +14,7 @@ import { byScoreThenNewest, decayByAge, type FusedRow, fuse, type LegRow, rankOn
 import { newestTableRows } from './newest-leg.ts';
 import { planSearch, type SearchPlan } from './plan.ts';
 import type { QueryRequest, SearchAnswer, SearchHit } from './query-types.ts';
+import { type HitSource, sourcesOf } from './sources.ts';
 import { loadRows, parsedValue, type TableHit, type TableLeg, tableTextLeg, tableVectorLeg, wholeHit } from './table-legs.ts';
 
 /** A row of either tier, in a leg. */
@@ -22,6 +23,7 @@ type Candidate = ({ tier: 'tail' } & LegRow & { record: () => StreamRecord }) | 
 interface Best {
   rows: FusedRow<Candidate>[];
   records: StreamRecord[];
+  sources: (HitSource | null)[];
 }
 
 type Skipped = Freshness['skipped'];
@@ -54,10 +56,10 @@ export class Searcher {
     // A search in memory never waits: without this, a caller that searches in a loop would keep I/O and timers from ever running.
     await clock.turn();
     const best = this.#best(pinned, plan, vector, skipped);
-    const { rows, records } = await withinDeadline(clock, deadlineAtMs, best);
+    const { rows, records, sources } = await withinDeadline(clock, deadlineAtMs, best);
     const nowMs = clock.nowMs();
     return {
-      hits: rows.map((fused, index) => toHit(fused, records[index], plan, nowMs)),
+      hits: rows.map((fused, index) => toHit(fused, records[index], sources[index], plan, nowMs)),
       freshness: freshnessOf(pinned, nowMs, skipped),
       token: tokenOf(pinned),
     };
@@ -80,12 +82,13 @@ export class Searcher {
     }
   }
 
-  /** The rows of the answer and their records. */
+  /** The rows of the answer, their records, and where these come from. */
   async #best(pinned: Pinned, plan: SearchPlan, vector: Float32Array | null, skipped: Skipped): Promise<Best> {
     const ranked = await this.#rank(pinned, plan, vector, skipped);
     const decayed = plan.recency === null ? ranked : decayByAge(ranked, plan.recency, this.#options.clock.nowMs());
     const rows = decayed.slice(0, plan.limit);
-    return { rows, records: await recordsOf(pinned, rows) };
+    const records = await recordsOf(pinned, rows);
+    return { rows, records, sources: await sourcesOf(pinned, records) };
   }
 
   async #rank(pinned: Pinned, plan: SearchPlan, vector: Float32Array | null, skipped: Skipped): Promise<FusedRow<Candidate>[]> {
@@ -160,7 +163,13 @@ async function recordsOf(pinned: Pinned, rows: readonly FusedRow<Candidate>[]): 
   return rows.map(({ row }) => (row.tier === 'tail' ? row.record() : loaded[next++]));
 }
 
-function toHit(fused: FusedRow<Candidate>, record: StreamRecord, plan: SearchPlan, nowMs: number): SearchHit {
+function toHit(
+  fused: FusedRow<Candidate>,
+  record: StreamRecord,
+  source: HitSource | null,
+  plan: SearchPlan,
+  nowMs: number,
+): SearchHit {
   const hit: SearchHit = {
     record,
     score: fused.score,
@@ -168,6 +177,7 @@ function toHit(fused: FusedRow<Candidate>, record: StreamRecord, plan: SearchPla
     ageMs: Math.max(0, nowMs - record.ingestedAtMs),
     ranks: fused.ranks,
   };
+  if (source !== null) hit.source = source;
   if (plan.select !== null) hit.selected = selectPaths(parsedValue(record), plan.select);
   return hit;
 }

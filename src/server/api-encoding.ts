@@ -55,11 +55,12 @@ export function encodeSqlAnswer({ columns, rows, freshness, token }: SqlAnswer):
 
 function encodeHit(hit: SearchHit, kind: StreamKind): string {
   const { record } = hit;
+  const source = hit.source === undefined ? '' : `,"source":${JSON.stringify(hit.source)}`;
   const value = hit.selected === undefined ? encodeValue(record) : JSON.stringify(hit.selected);
   return (
     `{"id":${JSON.stringify(hitId(record, kind))},"key":${JSON.stringify(toApiKey(record.key))}` +
     `,"partition":${record.partition},"offset":${record.offset},"score":${JSON.stringify(hit.score)},"tier":"${hit.tier}"` +
-    `,"ageMs":${JSON.stringify(hit.ageMs)},"value":${value},"ranks":${JSON.stringify(hit.ranks)}}`
+    `,"ageMs":${JSON.stringify(hit.ageMs)},"value":${value},"ranks":${JSON.stringify(hit.ranks)}${source}}`
   );
 }
 

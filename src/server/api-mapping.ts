@@ -39,6 +39,7 @@ export function toQueryHit(hit: SearchHit, kind: StreamKind): QueryHit {
     ageMs: hit.ageMs,
     value: hit.selected ?? (parseValue(record.value!) as JsonObject),
     ranks: hit.ranks,
+    ...(hit.source === undefined ? {} : { source: hit.source }),
   };
 }
 

@@ -1,10 +1,11 @@
 import type { JsonObject, JsonValue, Problem } from '../base/index.ts';
 import type { SourceProgress } from '../ingest/index.ts';
 import type { TableState } from '../lakehouse/index.ts';
-import type { QueryRequest } from '../retrieval/index.ts';
+import type { HitSource, QueryRequest } from '../retrieval/index.ts';
 import type { Consistency, Freshness, ScanRequest, SqlColumn, SqlRequest } from '../snapshot/index.ts';
 import type { StreamChanges, StreamDefinition, StreamSettings, TableFormat } from '../streams/index.ts';
 import type { CollectionReport } from './collect/report.ts';
+import type { DocumentsApi } from './documents-api.ts';
 import type { FeaturesApi } from './features-api.ts';
 
 /** Text when the bytes are valid UTF-8, else base64. */
@@ -102,6 +103,8 @@ export interface QueryHit {
   ageMs: number;
   value: JsonObject;
   ranks: { text?: number; vector?: number };
+  /** Where it stands in its document, for chunks of documents. */
+  source?: HitSource;
 }
 
 export interface QueryAnswer {
@@ -216,7 +219,7 @@ export interface CollectApiOptions {
 }
 
 /** What both the embedded engine and the HTTP client offer, under the same names. Every rejection is a TailwaterError. */
-export interface TailwaterApi {
+export interface TailwaterApi extends DocumentsApi {
   readonly features: FeaturesApi;
   /** Creates the stream; the same settings again are not an error. */
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;

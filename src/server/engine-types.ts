@@ -15,6 +15,7 @@ import type { StreamChanges, StreamDefinition, StreamRecord, StreamSettings } fr
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
 import type { CollectOptions } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
+import type { EngineDocuments } from './documents-api.ts';
 import type { FeaturesApi } from './features-api.ts';
 
 /** A row as the engine finds it: the record's own bytes, not parsed. */
@@ -48,6 +49,7 @@ export interface EngineFollowOptions {
  */
 export interface EngineLike {
   readonly features: FeaturesApi;
+  readonly documents: EngineDocuments;
   /** Iceberg's REST catalog, over the tables of streams and those of other engines. */
   readonly iceberg: IcebergCatalog;
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;

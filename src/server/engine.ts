@@ -45,6 +45,7 @@ import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
 import { closeDataFolder, type DataFolder, type OpenFolder, openDataFolder, pathsOf, SHARD } from './data-folder.ts';
+import { Documents } from './documents/documents.ts';
 import { EngineFeatures } from './engine-features.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
 import { icebergCatalog } from './iceberg-catalog.ts';
@@ -78,6 +79,7 @@ interface Parts {
 /** A node on one data folder: every layer composed, every face served from here. Answers carry records as their bytes. */
 export class Engine implements EngineLike {
   readonly iceberg: IcebergCatalog;
+  readonly documents: Documents;
   readonly #parts: Parts;
   readonly #clock: Clock;
   readonly #appender: Appender;
@@ -117,6 +119,7 @@ export class Engine implements EngineLike {
       clock: settings.clock,
       settings: settings.sql,
     });
+    this.documents = this.#startDocuments();
     const runner = this.#runner();
     this.#compactions = new Compactions(streams, runner, settings);
     this.#collections = this.#startCollections(runner);
@@ -191,10 +194,8 @@ export class Engine implements EngineLike {
   }
 
   async append(name: string, input: AppendInput, options: AppendOptions = {}): Promise<AppendAnswer> {
-    if (this.#closing !== null) throw new TailwaterError('TW_CLOSED');
     const definition = this.definition(name);
-    this.#bound.admit(definition.incarnation);
-    await this.#parts.embeddings.room(definition);
+    await this.#admit(definition);
     const { position, accepted, partitions, rejected } = await this.#appender.append(definition, input, options);
     return { token: encodeToken(position), accepted, partitions, rejected };
   }
@@ -327,6 +328,25 @@ export class Engine implements EngineLike {
 
   async #info(definition: StreamDefinition): Promise<StreamInfo> {
     return streamInfo(await this.#pin(definition), this.#parts.streams.require(definition));
+  }
+
+  async #admit(definition: StreamDefinition): Promise<void> {
+    if (this.#closing !== null) throw new TailwaterError('TW_CLOSED');
+    this.#bound.admit(definition.incarnation);
+    await this.#parts.embeddings.room(definition);
+  }
+
+  #startDocuments(): Documents {
+    return new Documents({
+      definition: name => this.definition(name),
+      pin: (definition, consistency) => this.#pin(definition, consistency),
+      append: async (definition, records, guard) => {
+        await this.#admit(definition);
+        return this.#appender.appendWhole(definition, records, guard);
+      },
+      scanner: this.#scanner,
+      clock: this.#clock,
+    });
   }
 
   #runner(): CompactionRunner {

@@ -1,3 +1,4 @@
+import type { DocumentInput } from '../ingest/index.ts';
 import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency } from '../snapshot/index.ts';
 import type { StreamChanges, StreamSettings } from '../streams/index.ts';
@@ -26,6 +27,14 @@ import type {
   TailwaterApi,
 } from './api.ts';
 import { keyBytes, parseReadFrom, toApiRecord, toQueryHit } from './api-mapping.ts';
+import type {
+  DeleteDocumentAnswer,
+  DocumentAnswer,
+  DocumentPage,
+  DocumentVersionOptions,
+  ListDocumentsOptions,
+  PutDocumentAnswer,
+} from './documents-api.ts';
 import { Engine } from './engine.ts';
 import type { FeaturesApi } from './features-api.ts';
 import { openScanBody } from './scan-body.ts';
@@ -84,6 +93,22 @@ export class Tailwater implements TailwaterApi {
   ): Promise<AppendAnswer> {
     const { envelope = false, ...rest } = options;
     return this.#engine.append(name, { ndjson: keyBytes(body), envelope }, rest);
+  }
+
+  putDocument(stream: string, id: string, document: DocumentInput, options?: DocumentVersionOptions): Promise<PutDocumentAnswer> {
+    return this.#engine.documents.put(stream, id, document, options);
+  }
+
+  getDocument(stream: string, id: string, options?: { consistency?: Consistency }): Promise<DocumentAnswer> {
+    return this.#engine.documents.get(stream, id, options?.consistency);
+  }
+
+  deleteDocument(stream: string, id: string, options?: DocumentVersionOptions): Promise<DeleteDocumentAnswer> {
+    return this.#engine.documents.remove(stream, id, options);
+  }
+
+  listDocuments(stream: string, options?: ListDocumentsOptions): Promise<DocumentPage> {
+    return this.#engine.documents.list(stream, options);
   }
 
   async read(name: string, options: ReadOptions = {}): Promise<ReadAnswer> {

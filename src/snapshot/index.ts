@@ -6,7 +6,7 @@ export { PastCuts } from './past-cuts.ts';
 export { earliestOf, freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from './pinned.ts';
 export { DEFAULT_DEADLINE_MS, Pinner } from './pinner.ts';
 export { RESIDENT_DEFAULTS, type ResidentSettings, ResidentTables } from './resident-tables.ts';
-export { lookupRow } from './row-lookup.ts';
+export { lookupRow, lookupRows } from './row-lookup.ts';
 export { arrowStream, ndjsonLines } from './scan/encode-scan.ts';
 export type { ScanRequest } from './scan/scan-types.ts';
 export { type OpenScan, Scanner } from './scan/scanner.ts';

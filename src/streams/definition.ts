@@ -20,6 +20,14 @@ export type PartitionRule =
 
 export type TableDefinition = { format: 'lance' } | { format: 'iceberg'; partitionBy: PartitionRule[]; sortBy: string[] };
 
+/** How documents are cut into chunks; both in tokens of o200k_base. */
+export interface ChunkSettings {
+  /** At most; 32..8192. */
+  chunkTokens: number;
+  /** How much of the text before it a chunk repeats, at most, within its section; 0..chunkTokens / 2. */
+  overlapTokens: number;
+}
+
 /** When maintenance of a table pays; what is not given has the default of the node. */
 export interface MaintenanceSettings {
   /** Small fragments are merged after this many compactions; default 16. */
@@ -64,6 +72,8 @@ export interface StreamSettings {
   /** When a row expires: a duration after its event time, or the moment in a field (milliseconds since the epoch, or an ISO 8601 time). */
   ttl?: string | { field: string };
   maintenance?: MaintenanceSettings;
+  /** The stream holds documents (docs/DOCUMENTS.md): kind upsert, without `key`, `retention` and `ttl`. Defaults: 400 and 50 tokens. */
+  documents?: Partial<ChunkSettings>;
 }
 
 /** One life of a stream, with every default filled in. Immutable: a change makes another one, of the same incarnation. */
@@ -91,5 +101,7 @@ export interface StreamDefinition {
   ttl?: { ms: number } | { field: string };
   /** Absent: all defaults. */
   maintenance?: MaintenanceSettings;
+  /** Absent: the stream does not hold documents. */
+  documents?: ChunkSettings;
   createdAtMs: number;
 }

@@ -2,8 +2,9 @@ export { Catalog, type StreamChange } from './catalog/catalog.ts';
 export { checkCatalogEntry } from './catalog/catalog-machine.ts';
 export { CatalogView } from './catalog/catalog-view.ts';
 export { readCatalog } from './catalog/read-catalog.ts';
-export { normaliseSettings } from './catalog/settings.ts';
+export { normaliseSettings, requestedChunks } from './catalog/settings.ts';
 export type {
+  ChunkSettings,
   EmbedSettings,
   MaintenanceSettings,
   PartitionRule,

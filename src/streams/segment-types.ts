@@ -49,6 +49,11 @@ export interface AppendRequest {
   parts: AppendPart[];
   /** A retry with the same key returns the first receipt; another fingerprint is TW_IDEMPOTENCY_MISMATCH. `answer` is kept with it (bounded 64 KiB). */
   idempotency?: { key: string; fingerprint: string; answer: JsonValue };
+  /**
+   * Refused with TW_VERSION_MISMATCH when an append with a guard of this name may have been admitted in a segment above `afterSeq`: of
+   * those who decided on the same state, one wins.
+   */
+  guard?: { name: string; afterSeq: number };
   /** Kafka's idempotent producer, checked per (producer, stream partition): parts must then be one. */
   producer?: { id: number; epoch: number; sequence: number };
 }

@@ -1,6 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { Tailwater } from '../../src/server/index.ts';
 import { type TestCli, temporaryCli } from './cli-support.ts';
@@ -37,18 +36,6 @@ describe('ingest', () => {
       rows: 2,
       head: [2],
     });
-  });
-
-  test('takes a folder of prose apart into sections that can be searched', async () => {
-    await using cli = await temporaryCli();
-    const docs = join(cli.folder, 'docs');
-    await mkdir(join(docs, 'deep'), { recursive: true });
-    await writeFile(join(docs, 'a.md'), '# Harbour\n\nBoats wait for the tide.\n\n## Locks\n\nThe lock keeper opens at dawn.\n');
-    await writeFile(join(docs, 'deep', 'b.txt.gz'), gzipSync('Rain on the river.'));
-    await writeFile(join(docs, 'image.png'), 'not text');
-    expect(await cli.json(['ingest', docs, '--stream', 'docs'])).toMatchObject({ records: 3, rejected: 0, files: 2 });
-    const { hits } = (await cli.json(['query', 'docs', 'who', 'opens', 'the', 'lock'])) as { hits: { value: object }[] };
-    expect(hits[0].value).toMatchObject({ title: 'Harbour', section: 'Harbour > Locks' });
   });
 
   test('names the places of bad records on stderr', async () => {

@@ -136,15 +136,16 @@ async function follow(tour: Tour, command: string): Promise<void> {
 async function ingest(tour: Tour, command: string): Promise<void> {
   await cp(join(ROOT, 'docs'), join(tour.shell.cwd, 'docs'), { recursive: true });
   const first = await tour.run(command);
-  const added = Number(/^guides: (\d+) records added, 0 rejected\.$/m.exec(first.stdout)?.[1]);
-  expect(added).toBeGreaterThan(10);
+  const counts = /^guides: (\d+) documents written \((\d+) chunks added, 0 kept, 0 removed\), 0 unchanged\.$/m.exec(first.stdout);
+  const [documents, chunks] = counts!.slice(1).map(Number);
+  expect(documents).toBeGreaterThan(10);
   const { stdout } = await tour.run(command);
-  expect(stdout).toMatch(/^guides: 0 records added, 0 rejected, (\d+) of \1 files ingested before\.$/m);
-  expect(await tour.get('/v1/streams/guides')).toMatchObject({ rows: added, head: [added - 1] });
+  expect(stdout).toContain(`guides: 0 documents written (0 chunks added, 0 kept, 0 removed), ${documents} unchanged.`);
+  expect(await tour.get('/v1/streams/guides')).toMatchObject({ rows: documents + chunks, head: [documents + chunks - 1] });
 }
 
 async function searchGuides(tour: Tour, command: string): Promise<void> {
   const { hits } = await tour.json<QueryAnswer>(`${command} --json`);
-  expect(hits[0].value).toMatchObject({ path: 'ARCHITECTURE.md', section: 'Architecture > Layers' });
+  expect(hits[0].source).toMatchObject({ document: 'ARCHITECTURE.md', heading: ['Architecture', 'Layers'] });
   expect((await tour.run(command)).stdout).toMatch(/^10 hits; complete; /m);
 }

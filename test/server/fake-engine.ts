@@ -22,6 +22,11 @@ const NO_FEATURES: FeaturesApi = {
   historical: noView,
 };
 
+const noDocuments = async (): Promise<never> => {
+  throw new TailwaterError('TW_NOT_DOCUMENTS');
+};
+const NO_DOCUMENTS: EngineLike['documents'] = { put: noDocuments, get: noDocuments, remove: noDocuments, list: noDocuments };
+
 /** One append stream in memory, for what a real engine cannot be made to do: fail on demand, hang, lose a reply. Override any method. */
 export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { records: StreamRecord[] } {
   const records: StreamRecord[] = [];
@@ -49,6 +54,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
   return {
     records,
     features: NO_FEATURES,
+    documents: NO_DOCUMENTS,
     iceberg: new IcebergCatalog({
       streams: () => [],
       store: new MemoryObjectStore(),

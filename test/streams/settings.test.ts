@@ -25,6 +25,25 @@ describe('stream settings', () => {
     });
   });
 
+  test('of documents say how they are cut, and leave out what would tear them apart', () => {
+    const chunkingOf = (documents: object) => normaliseSettings({ kind: 'upsert', documents }).documents;
+    expect(chunkingOf({})).toEqual({ chunkTokens: 400, overlapTokens: 50 });
+    expect(chunkingOf({ chunkTokens: 64 })).toEqual({ chunkTokens: 64, overlapTokens: 32 });
+    expect(chunkingOf({ chunkTokens: 32, overlapTokens: 0 })).toEqual({ chunkTokens: 32, overlapTokens: 0 });
+    expect(normaliseSettings({ kind: 'upsert' })).not.toHaveProperty('documents');
+    const wrong = [{ chunkTokens: 8193 }, { chunkTokens: 40.5 }, { overlapTokens: 201 }, { overlapTokens: -1 }, { size: 1 }, []];
+    for (const documents of wrong) expect(() => chunkingOf(documents)).toThrow(/^documents/);
+    for (const more of [
+      { kind: 'append' },
+      { key: 'id' },
+      { schema: {} },
+      { retention: { bytes: 1 } },
+      { ttl: { field: 'a' } },
+    ]) {
+      expect(() => normaliseSettings({ kind: 'upsert', documents: {}, ...more })).toThrow(/documents/);
+    }
+  });
+
   test('keep everything that is said', () => {
     const settings = {
       kind: 'upsert',

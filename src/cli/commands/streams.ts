@@ -71,7 +71,7 @@ function printStream(info: StreamInfo, options: CommonOptions, context: CliConte
     return;
   }
   const { definition, head, watermark, rows, lag, tailBytes, fields } = info;
-  const { name, kind, key, time, embed, search } = definition;
+  const { name, kind, key, time, embed, search, documents } = definition;
   const facts: [string, string][] = [
     ['stream', `${name} (${kind}, incarnation ${definition.incarnation})`],
     ['key', key === null ? 'none' : key.join(', ')],
@@ -81,6 +81,12 @@ function printStream(info: StreamInfo, options: CommonOptions, context: CliConte
       embed === null ? 'none' : `${embed.fields.join(', ')} by ${embed.provider} ${embed.model}, ${embed.dimensions} dimensions`,
     ],
     ['text search', search === null ? 'none' : search.fields.join(', ')],
+    ...(documents === undefined
+      ? []
+      : ([['documents', `in chunks of ${documents.chunkTokens} tokens, ${documents.overlapTokens} of them repeated`]] as [
+          string,
+          string,
+        ][])),
     ['rows', `${rows}; ${lag} not in the table yet (${bytesText(tailBytes)})`],
     ['head', head.join(', ')],
     ['watermark', watermark.join(', ')],

@@ -71,6 +71,12 @@ export const StreamSettingsBody = Type.Object(
       ),
     ),
     ...changeable,
+    documents: Type.Optional(
+      Type.Object(
+        { chunkTokens: Type.Optional(Type.Integer()), overlapTokens: Type.Optional(Type.Integer()) },
+        { ...strict, description: 'The stream holds documents, cut like this.' },
+      ),
+    ),
   },
   strict,
 );
@@ -85,7 +91,7 @@ const ConsistencySchema = Type.Object(
   { ...strict, maxProperties: 1 },
 );
 
-const consistencyQuery = {
+export const consistencyQuery = {
   atLeast: Type.Optional(Type.String({ description: 'A token: the answer includes everything it names.' })),
   strong: Type.Optional(Type.Boolean()),
   maxStalenessMs: Type.Optional(Type.Number({ minimum: 0 })),
@@ -214,7 +220,7 @@ const RecordInput = Type.Object(
 );
 export const RecordsBody = Type.Object({ records: Type.Array(RecordInput) }, strict);
 
-const Freshness = Type.Object({
+export const Freshness = Type.Object({
   watermark: Type.Array(Type.Integer(), { description: 'Per partition, the highest offset that came from the table; -1: none.' }),
   head: Type.Array(Type.Integer(), { description: 'Per partition, the highest offset considered; -1: none.' }),
   tailRows: Type.Integer(),
@@ -234,7 +240,7 @@ const RecordOutput = Type.Object({
   value: AnyValue,
 });
 
-const token = Type.String({ description: 'Names what this answer includes; opaque and URL-safe.' });
+export const token = Type.String({ description: 'Names what this answer includes; opaque and URL-safe.' });
 const tier = oneOf(['tail', 'table']);
 
 export const AppendAnswerSchema = Type.Object({
@@ -263,6 +269,19 @@ export const QueryAnswerSchema = Type.Object({
       ageMs: Type.Number(),
       value: AnyValue,
       ranks: Type.Object({ text: rank, vector: rank }),
+      source: Type.Optional(
+        Type.Object(
+          {
+            document: Type.String(),
+            version: Type.Integer(),
+            title: Type.Union([Type.String(), Type.Null()]),
+            url: Type.Union([Type.String(), Type.Null()]),
+            heading: Type.Array(Type.String()),
+            ranges: Type.Array(Type.Object({ start: Type.Integer(), end: Type.Integer() })),
+          },
+          { description: 'Where a chunk stands in its document.' },
+        ),
+      ),
     }),
   ),
   freshness: Freshness,

@@ -6,6 +6,7 @@ import { type App, HTTP_DEFAULTS, type HttpContext, type HttpSettings } from './
 import { Followers } from './followers.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { addIcebergCatalog } from './iceberg/iceberg-catalog.ts';
+import { addDocumentRoutes } from './routes/documents.ts';
 import { addFeatureRoutes } from './routes/features.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import { addQueryRoute, addRowRoutes } from './routes/query.ts';
@@ -67,6 +68,7 @@ function addRoutes(app: App, context: HttpContext): void {
   addRecordRoutes(app, context);
   addQueryRoute(app, context);
   addRowRoutes(app, context);
+  addDocumentRoutes(app, context);
   addScanRoute(app, context);
   addSqlRoute(app, context);
   addTableRoutes(app, context);

@@ -40,8 +40,13 @@ export class Scanner {
     this.schemas = new ScanSchemas(options.clock);
   }
 
-  /** Throws TW_BAD_REQUEST, TW_UNKNOWN_FIELD, TW_HISTORY_EXPIRED, TW_NOT_YET_VISIBLE; iterating TW_SNAPSHOT_EXPIRED with where to resume. */
-  async scan(definition: StreamDefinition, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan> {
+  /** `limit`: rows at most. Throws TW_BAD_REQUEST, TW_UNKNOWN_FIELD, TW_HISTORY_EXPIRED, TW_NOT_YET_VISIBLE; iterating TW_SNAPSHOT_EXPIRED with where to resume. */
+  async scan(
+    definition: StreamDefinition,
+    request: ScanRequest,
+    signal?: AbortSignal,
+    limit = Number.POSITIVE_INFINITY,
+  ): Promise<OpenScan> {
     const { clock, pinner } = this.#options;
     const checked = checkedRequest(request);
     const pinned = await pinner.pin(definition, request.consistency, clock.nowMs() + DEFAULT_DEADLINE_MS);
@@ -54,7 +59,7 @@ export class Scanner {
       fields,
       conditions: [],
       ordered: true,
-      limit: Number.POSITIVE_INFINITY,
+      limit,
     };
     const token = tokenOf(pinned);
     const options = { clock, token, afterSeq: plan.afterSeq, ...(signal === undefined ? {} : { signal }) };

@@ -1,5 +1,6 @@
 import { isDeeperThan, isJsonObject, type JsonObject, TailwaterError } from '../../base/index.ts';
-import type { EmbedSettings, MaintenanceSettings, StreamDefinition, TimeUnit } from '../definition.ts';
+import type { ChunkSettings, EmbedSettings, MaintenanceSettings, StreamDefinition, TimeUnit } from '../definition.ts';
+import { CHUNK_DEFAULTS, chunkSettings, requireDocumentStream } from './document-settings.ts';
 import { parseDurationMs } from './duration.ts';
 import { tableDefinition } from './table-settings.ts';
 
@@ -34,13 +35,14 @@ const PROPERTIES = [
   'retention',
   'ttl',
   'maintenance',
+  'documents',
 ];
 
 /** Checks what a user says about a stream and fills in every default. TW_BAD_REQUEST names the first property that is wrong. */
 export function normaliseSettings(settings: unknown): NormalSettings {
   const given = objectOf(settings, 'settings', PROPERTIES);
   if (given.kind !== 'append' && given.kind !== 'upsert') throw bad('kind', 'must be "append" or "upsert"');
-  return {
+  const normal: NormalSettings = {
     kind: given.kind,
     key: given.key === undefined ? null : fieldsOf(typeof given.key === 'string' ? [given.key] : given.key, 'key'),
     time: given.time === undefined ? null : timeOf(given.time),
@@ -64,7 +66,10 @@ export function normaliseSettings(settings: unknown): NormalSettings {
     ...retentionOf(given.retention),
     ...(given.ttl === undefined ? {} : { ttl: ttlOf(given.ttl) }),
     ...(given.maintenance === undefined ? {} : { maintenance: maintenanceOf(given.maintenance) }),
+    ...(given.documents === undefined ? {} : { documents: chunkSettings(given.documents, CHUNK_DEFAULTS, bad) }),
   };
+  requireDocumentStream(normal, bad);
+  return normal;
 }
 
 const CHANGEABLE = ['history', 'retention', 'ttl', 'maintenance'];
@@ -76,13 +81,20 @@ export function changedDefinition(definition: StreamDefinition, changes: unknown
   const keptRetention = { retentionMs, ...(retentionBytes === undefined ? {} : { retentionBytes }) };
   const newTtl = given.ttl === undefined ? ttl : given.ttl === null ? undefined : ttlOf(given.ttl);
   const { maintenance: asked = maintenance } = given;
-  return {
+  const changed: StreamDefinition = {
     ...same,
     historyMs: given.history === undefined ? historyMs : durationOf(given.history ?? DEFAULT_HISTORY, 'history'),
     ...(given.retention === undefined ? keptRetention : retentionOf(given.retention ?? undefined)),
     ...(newTtl === undefined ? {} : { ttl: newTtl }),
     ...(asked === undefined || asked === null ? {} : { maintenance: maintenanceOf(asked) }),
   };
+  requireDocumentStream(changed, bad);
+  return changed;
+}
+
+/** The stream's settings with what a request says about its own document. TW_BAD_REQUEST. */
+export function requestedChunks(settings: ChunkSettings, given: unknown = {}): ChunkSettings {
+  return chunkSettings(given, settings, bad);
 }
 
 function maintenanceOf(maintenance: unknown): MaintenanceSettings {

@@ -50,6 +50,7 @@ export class Admission {
       const earlier = this.#earlierByKey(request) ?? this.#earlierByProducer(request);
       if (earlier !== null) return { receipt: earlier };
       for (const part of request.parts) this.#requireAlive(part);
+      this.#requireUnchanged(request);
     } catch (error) {
       if (error instanceof TailwaterError) return { refused: error };
       throw error;
@@ -59,13 +60,12 @@ export class Admission {
 
   #take(request: AppendRequest): AppendReceipt {
     const parts = request.parts.map(part => this.#append(part));
-    const { idempotency, producer } = request;
+    const { idempotency, guard, producer } = request;
     const answer = idempotency?.answer ?? null;
     if (idempotency !== undefined) {
-      const record = { ...idempotency, parts };
-      this.idempotency.push(record);
-      this.#newKeys.set(record.key, record);
+      this.#note({ ...idempotency, parts });
     }
+    if (guard !== undefined) this.#note({ key: guardKey(guard.name), fingerprint: '', answer: null, parts: [] });
     if (producer !== undefined) {
       const [{ incarnation, partition, first, last }] = parts;
       const record = { ...producer, incarnation, partition, firstOffset: first, count: last - first + 1 };
@@ -74,6 +74,11 @@ export class Admission {
       this.#newProducers.set(state);
     }
     return { seq: this.#seq, commitTimeMs: this.#commitTimeMs, parts, duplicate: false, answer };
+  }
+
+  #note(record: IdempotencyRecord): void {
+    this.idempotency.push(record);
+    this.#newKeys.set(record.key, record);
   }
 
   #append({ incarnation, partition, records }: AppendPart): AppendReceipt['parts'][number] {
@@ -113,6 +118,18 @@ export class Admission {
     }
   }
 
+  #requireUnchanged({ guard }: AppendRequest): void {
+    if (guard === undefined) return;
+    const key = guardKey(guard.name);
+    const { idempotency } = this.#state;
+    const changedSeq = this.#newKeys.has(key) ? this.#seq : (idempotency.get(key)?.seq ?? idempotency.forgottenSeq);
+    if (changedSeq <= guard.afterSeq) return;
+    throw new TailwaterError('TW_VERSION_MISMATCH', {
+      detail: 'What the append was decided on may have been changed since by another one.',
+      data: { changedSeq, afterSeq: guard.afterSeq },
+    });
+  }
+
   #earlierByKey({ idempotency }: AppendRequest): AppendReceipt | null {
     if (idempotency === undefined) return null;
     const { key, fingerprint } = idempotency;
@@ -143,6 +160,11 @@ export class Admission {
   #producerState(place: Pick<ProducerRecord, 'id' | 'incarnation' | 'partition'>): ProducerState | undefined {
     return this.#newProducers.get(place) ?? this.#state.producers.get(place);
   }
+}
+
+/** Guards are kept among the idempotency keys; no client's key begins like this. */
+function guardKey(name: string): string {
+  return `\u0000${name}`;
 }
 
 /**

@@ -27,6 +27,12 @@ export function measureAppend(request: AppendRequest, maxSegmentBytes: number): 
   }
   if (request.producer !== undefined) checkProducerRequest(request);
   if (request.idempotency !== undefined) size.bytes += idempotencyBytes(request.idempotency, request.parts.length);
+  if (request.guard !== undefined) {
+    const { name } = request.guard;
+    if (name.length < 1 || name.length > MAX_KEY_LENGTH)
+      throw badRequest(`A guard has a name of 1-${MAX_KEY_LENGTH} characters.`);
+    size.bytes += name.length * UTF8_PER_UNIT + RECORD_OVERHEAD_BYTES;
+  }
   if (size.records > MAX_SEGMENT_RECORDS || size.bytes > maxSegmentBytes) {
     throw new TailwaterError('TW_BODY_TOO_LARGE', {
       detail: `One append has ${size.records} records in up to ${size.bytes} bytes; at most ${MAX_SEGMENT_RECORDS} in ${maxSegmentBytes} fit.`,

@@ -19,6 +19,17 @@ export interface IdempotencyEntry extends IdempotencyRecord {
 export class IdempotencyTable {
   readonly #entries = new RecencyMap<string, IdempotencyEntry>();
   #bytes = 0;
+  #forgottenSeq: number;
+
+  /** `forgottenSeq`: entries of this segment and below may be missing. */
+  constructor(forgottenSeq = 0) {
+    this.#forgottenSeq = forgottenSeq;
+  }
+
+  /** No entry of a segment above this one has been forgotten. */
+  get forgottenSeq(): number {
+    return this.#forgottenSeq;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -38,7 +49,10 @@ export class IdempotencyTable {
   trim(nowMs: number): void {
     this.#entries.trim((entry, size) => {
       const expired = entry.commitTimeMs <= nowMs - KEPT_MS || size > MAX_KEYS || this.#bytes > MAX_BYTES;
-      if (expired) this.#bytes -= entry.bytes;
+      if (expired) {
+        this.#bytes -= entry.bytes;
+        this.#forgottenSeq = Math.max(this.#forgottenSeq, entry.seq);
+      }
       return expired;
     });
   }

@@ -47,7 +47,7 @@ export function decodeLogCheckpoint(bytes: Uint8Array, shard: number): LogState 
   const commitTimeMs = input.i64();
   const streams = new Map(times(input, () => [input.text(), times(input, () => input.varint())] as const));
   const writers = readWriters(input);
-  const idempotency = readIdempotency(input);
+  const idempotency = readIdempotency(input, seq);
   const producers = new ProducerTable();
   for (const producer of times(input, () => readProducer(input))) producers.set(producer);
   return { seq, commitTimeMs, streams, lastDeletionSeq: seq, writers, idempotency, producers };
@@ -105,8 +105,9 @@ function writeIdempotency(out: BinaryWriter, table: IdempotencyTable): void {
   }
 }
 
-function readIdempotency(input: BinaryReader): IdempotencyTable {
-  const table = new IdempotencyTable();
+function readIdempotency(input: BinaryReader, checkpointSeq: number): IdempotencyTable {
+  // What the table had forgotten by then is not kept: whoever decided on a state before this one decides again.
+  const table = new IdempotencyTable(checkpointSeq);
   for (let left = input.varint(); left > 0; left--) {
     const texts = { key: input.text(), fingerprint: input.text(), answer: parseAnswer(input.text()) };
     const seq = input.varint();
