@@ -20,6 +20,7 @@ export { expiryEveryMs } from './compact/expiry.ts';
 export { type MaintainOptions, maintainTable } from './compact/maintain.ts';
 export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest } from './compact/settings.ts';
 export { lacksTextIndex } from './compact/upkeep.ts';
+export { type ParquetRows, PLACE_SQL } from './datasets/parquet-rows.ts';
 export { FormatTableStore, type TableFolders } from './format-store.ts';
 export { IcebergTableStore } from './iceberg/iceberg-store.ts';
 export { LocalTableFiles } from './iceberg/table-files.ts';

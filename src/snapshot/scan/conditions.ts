@@ -15,6 +15,7 @@ export function conditionsSql(conditions: readonly ColumnCondition[], schema: Ta
 }
 
 function conditionSql({ column, operator, value }: ColumnCondition, schema: TableSchema): string | null {
+  if (typeof value === 'object') return `${quotedName(column)} ${operator} to_timestamp_micros(${value.micros})`;
   const type = SYSTEM_TYPES[column] ?? schema.columns.find(each => each.name === column)?.type;
   // A user column that only rows of the tail have is null in every row of the table.
   if (type === undefined) return column.startsWith('_') ? null : 'FALSE';

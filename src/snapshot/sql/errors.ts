@@ -10,6 +10,15 @@ const CODES = [
   ],
 ] as const;
 
+/** Errors of the query itself, whatever its tables hold. */
+const OWN_FAULT = /^(Parser|Binder|Catalog|Conversion|Out of Range|Out of Memory|Permission|INTERRUPT)/i;
+
+/** Whether what DuckDB said may be about the files it read. */
+export function isUnreadable(error: unknown): boolean {
+  if (!isTailwaterError(error, 'TW_INTERNAL', 'TW_SQL_INVALID')) return false;
+  return error.cause instanceof Error && !OWN_FAULT.test(error.cause.message);
+}
+
 export function invalid(why: string): TailwaterError {
   return new TailwaterError('TW_SQL_INVALID', { detail: why });
 }
