@@ -40,9 +40,9 @@ class RowValues {
       case '_key_text':
         return row.key === null ? null : keyText(row.key);
       case '_time':
-        return BigInt(row.timeMs * 1000);
+        return BigInt(Math.round(row.timeMs * 1000));
       case '_ingested_at':
-        return BigInt(row.ingestedAtMs * 1000);
+        return BigInt(Math.round(row.ingestedAtMs * 1000));
       case '_text':
         return text;
       case '_embedding':

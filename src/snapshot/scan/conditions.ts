@@ -1,4 +1,4 @@
-import { quotedName, type TableColumn, type TableSchema, textLiteral } from '../../lakehouse/index.ts';
+import { quotedName, type TableColumn, type TableRow, type TableSchema, textLiteral } from '../../lakehouse/index.ts';
 import type { ColumnCondition } from './scan-types.ts';
 
 const SYSTEM_TYPES: Readonly<Record<string, TableColumn['type']>> = {
@@ -22,6 +22,24 @@ function conditionSql({ column, operator, value }: ColumnCondition, schema: Tabl
   const literal = literalOf(value, type);
   return literal === null ? null : `${quotedName(column)} ${operator} ${literal}`;
 }
+
+/** Whether the conditions on times may all be true for a row of the tail; what else is asked of it, is known only once it is parsed. */
+export function mayHold({ timeMs, ingestedAtMs }: TableRow, conditions: readonly ColumnCondition[]): boolean {
+  return conditions.every(({ column, operator, value }) => {
+    if (typeof value !== 'object') return true;
+    const difference = Math.round((column === '_time' ? timeMs : ingestedAtMs) * 1000) - value.micros;
+    return HOLDS[operator](difference);
+  });
+}
+
+const HOLDS: Readonly<Record<ColumnCondition['operator'], (difference: number) => boolean>> = {
+  '=': difference => difference === 0,
+  '<>': difference => difference !== 0,
+  '<': difference => difference < 0,
+  '<=': difference => difference <= 0,
+  '>': difference => difference > 0,
+  '>=': difference => difference >= 0,
+};
 
 /** Null when the two could be compared otherwise than DuckDB compares them. */
 function literalOf(value: string | number | boolean, type: TableColumn['type']): string | null {

@@ -219,7 +219,7 @@ async function ended(sandbox: Sandbox | null, tables: readonly QueriedTable[]): 
 async function explained(error: unknown, tables: readonly QueriedTable[]): Promise<unknown> {
   if (!isUnreadable(error)) return error;
   for (const { source } of tables) {
-    const reason = source === null ? error : await source.rows.explain(error);
+    const reason = source === null ? error : await source.rows.explain(error.cause);
     if (isTailwaterError(reason, 'TW_DATA_DAMAGED', 'TW_HISTORY_EXPIRED', 'TW_STORAGE_UNAVAILABLE')) return reason;
   }
   return error;

@@ -44,7 +44,8 @@ export async function queriedTable(
 ): Promise<QueriedTable> {
   const schema = await schemas.of(pinned);
   const all = [...SYSTEM_COLUMNS, ...schema.columns.map(column => column.name)];
-  const named = needs.all || !narrow ? all : all.filter(name => names.has(name.toLowerCase()));
+  const named =
+    needs.all || !narrow ? all : all.filter(name => names.has(name.toLowerCase()) || needs.columns.has(name.toLowerCase()));
   const { fields, names: columns } = resolveColumns(schema, named.length === 0 ? ['_partition'] : named);
   const plan: ScanPlan = {
     schema,
