@@ -69,23 +69,31 @@ describe('copies of columns', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  test('are made by the next one that waits, when who makes them is called off; what failed is not kept', async () => {
+  test('are made by the next one that waits, when who makes them is called off; what failed is not kept, what nobody waits for is', async () => {
     const { copies } = copiesOf(1000);
     const [first, second, third] = [1, 2, 3].map(() => copies.take('a', ['x']));
     let making = Promise.resolve();
     const callOff = await new Promise<(error: Error) => void>(begun => {
       making = first.fill(() => new Promise((_, reject) => begun(reject)));
     });
-    const waiting = filled(second, 10);
+    let waiting = filled(second, 10);
     callOff(new TailwaterError('TW_CLOSED', { detail: 'The query was called off.' }));
     await expect(making).rejects.toMatchObject({ code: 'TW_CLOSED' });
     await waiting;
     await third.fill(neverWritten);
     for (const copy of [first, second, third]) await copy.release();
     expect(copies.has('a', ['x'])).toBe(true);
+    const left = copies.take('c', ['x']);
+    const end = await new Promise<() => void>(begun => {
+      waiting = left.fill(path => new Promise<void>(resolve => begun(resolve)).then(() => writeFile(path, 'whole')));
+    });
+    await left.release();
+    end();
+    await waiting;
+    expect(copies.has('c', ['x'])).toBe(true);
     const failing = copies.take('b', ['x']);
     await expect(failing.fill(neverWritten)).rejects.toThrow('written twice');
     await failing.release();
-    expect(copies.stats().copyFiles).toBe(1);
+    expect(copies.stats().copyFiles).toBe(2);
   });
 });

@@ -115,6 +115,7 @@ export class TableCopies {
       await copy.filling;
     } finally {
       copy.filling = null;
+      await this.#trim();
     }
   }
 
@@ -135,7 +136,7 @@ export class TableCopies {
   /** Copies that others replace, were not made, or do not fit, go as soon as nobody reads them. */
   async #trim(): Promise<void> {
     for (const copy of [...this.#copies]) {
-      if (copy.users > 0) continue;
+      if (copy.users > 0 || copy.filling !== null) continue;
       const isReplaced = this.#copies.some(
         other => other !== copy && other.isFull && other.key === copy.key && isWithin(copy.columns, other.columns),
       );

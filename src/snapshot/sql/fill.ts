@@ -29,7 +29,7 @@ export async function createTable(table: QueriedTable, sandbox: Sandbox): Promis
 export async function fillTable(table: QueriedTable, index: number, sandbox: Sandbox, clock: Clock): Promise<void> {
   const { needs, pinned, plan, source } = table;
   if (source === null) return appendScan({ table: needs.name }, pinned, plan, sandbox, clock);
-  if (source.kind === 'copy') await fillCopy(source.copy, pinned, plan, clock, () => sandbox.checkDeadline());
+  if (source.kind === 'copy') await sandbox.until(fillCopy(source.copy, pinned, plan, clock, () => sandbox.checkDeadline()));
   const conditions = [
     await deletedCondition(source.rows, `deleted_${index}`, sandbox),
     await hiddenCondition(table, source.rows, `hidden_${index}`, sandbox, clock),

@@ -46,6 +46,7 @@ export class Sandbox {
   readonly #deadlineMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = (): void => this.#interrupt();
+  readonly #interrupted = Promise.withResolvers<void>();
   #late = false;
   #closed = false;
 
@@ -82,6 +83,12 @@ export class Sandbox {
     }
   }
 
+  /** Waits for work that goes on by itself, no longer than the query may. */
+  async until(work: Promise<void>): Promise<void> {
+    await Promise.race([work, this.#interrupted.promise]);
+    this.checkDeadline();
+  }
+
   /** TW_DEADLINE, or TW_CLOSED when whoever asked is gone. */
   checkDeadline(): void {
     if (this.#signal?.aborted) throw new TailwaterError('TW_CLOSED', { detail: 'The query was called off.' });
@@ -99,6 +106,7 @@ export class Sandbox {
   }
 
   #interrupt(): void {
+    this.#interrupted.resolve();
     if (!this.#closed) this.connection.interrupt();
   }
 }
