@@ -49,6 +49,8 @@ export type { TailwaterClientOptions } from './client-transport.ts';
 const JSON_HEADERS = { 'content-type': 'application/json' };
 const NDJSON_HEADERS = { 'content-type': 'application/x-ndjson' };
 const MAX_REMEMBERED_STREAMS = 1000;
+/** As many as a server takes. */
+const MAX_SQL_TOKENS = 100;
 /** Servers send a heartbeat every 15 seconds; three missed ones mean that the connection is gone. */
 const SILENCE_MS = 45_000;
 /** In a row, without anything received in between: about twenty seconds of a server that is away. */
@@ -192,10 +194,11 @@ export class TailwaterClient implements TailwaterApi {
     return this.#seen(name, { format, freshness, token, body: wholeBody(name, body!, token) }, consistency);
   }
 
-  /** Streams are read as of now, or as `consistency` says. */
+  /** Includes what this client wrote to, and saw of, the streams that the query names, unless `consistency` says otherwise. */
   async sql(sql: string, options: SqlOptions = {}): Promise<SqlResult> {
+    const consistency = options.consistency ?? this.#sqlConsistency(sql);
     const timeoutMs = Math.max(this.#transport.timeoutMs, (options.deadlineMs ?? 30_000) + DEADLINE_MARGIN_MS);
-    const body = jsonText({ ...options, sql });
+    const body = jsonText({ ...options, ...(consistency === undefined ? {} : { consistency }), sql });
     return this.#json({ method: 'POST', path: '/v1/sql', headers: JSON_HEADERS, body, repeatable: true, timeoutMs });
   }
 
@@ -342,6 +345,14 @@ export class TailwaterClient implements TailwaterApi {
     if (given !== undefined || this.#options.readYourWrites === false) return given;
     const token = this.#tokens.get(name);
     return token === undefined ? undefined : { atLeast: token };
+  }
+
+  /** Whoever reads a stream writes its name, in any case; the tokens used last, should there be too many. */
+  #sqlConsistency(sql: string): Consistency | undefined {
+    if (this.#options.readYourWrites === false) return undefined;
+    const text = sql.toLowerCase();
+    const tokens = [...this.#tokens].flatMap(([name, token]) => (text.includes(name.toLowerCase()) ? [token] : []));
+    return tokens.length === 0 ? undefined : { atLeast: tokens.slice(-MAX_SQL_TOKENS) };
   }
 
   /** An answer about the past says nothing about what a later read must include. */

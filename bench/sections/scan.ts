@@ -1,140 +1,107 @@
-import { writeFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { connect } from '@lancedb/lancedb';
 import { Tailwater } from '../../src/index.ts';
 import { pathsOf } from '../../src/server/index.ts';
-import { type BenchContext, type Figure, type Section, timed } from '../lib/figures.ts';
+import type { Figure, Section } from '../lib/figures.ts';
+import { BENCH_FORMATS, type BenchFormat, type Cost, cheapest, fillPrices, scaledRows } from '../lib/prices.ts';
 
-const PRICES = 1_000_000;
-const TRADES = 100_000;
-const ITEMS = 1_000;
-/** Of the prices, not yet compacted. */
-const TAIL_SHARE = 0.02;
-const BATCH = 20_000;
+const ROWS = 1_000_000;
 const COLUMNS = ['item', 'at', 'price', 'note'];
+const FORMS = ['arrow', 'parquet', 'ndjson'] as const;
+const ROUNDS = 3;
 
 export const scan: Section = {
   name: 'scan',
-  title: 'Scans beside a bare Lance read, point-in-time joins beside bare DuckDB',
+  title: 'Scans in every form beside a bare read of the same columns of the same files',
   async run(context) {
     const dataDir = join(context.folder, 'data');
-    const tailwater = await Tailwater.open({ dataDir, compaction: { auto: false }, sql: { memoryBytes: 1024 ** 3, threads: 2 } });
-    const prices = Math.ceil((PRICES * context.scale) / BATCH) * BATCH;
-    const trades = Math.ceil((TRADES * context.scale) / BATCH) * BATCH;
-    await fill(tailwater, 'prices', 0, Math.floor(prices * (1 - TAIL_SHARE)));
-    await fill(tailwater, 'trades', 0, trades);
-    await tailwater.compact('prices');
-    await tailwater.compact('trades');
-    const bytes = await scanFigure(tailwater, dataDir, context);
-    await fill(tailwater, 'prices', Math.floor(prices * (1 - TAIL_SHARE)), prices);
-    const join_ = await joinFigure(tailwater, context);
+    const tailwater = await Tailwater.open({ dataDir, compaction: { auto: false } });
+    const figures: Figure[] = [];
+    for (const format of BENCH_FORMATS) {
+      await tailwater.createStream(format, { kind: 'append', table: { format } });
+      await fillPrices(tailwater, format, 'prices', 0, scaledRows(ROWS, context.scale));
+      await tailwater.compact(format);
+      const { incarnation } = (await tailwater.getStream(format)).definition;
+      const bare = format === 'lance' ? await bareLance(dataDir, incarnation) : await bareParquet(dataDir, incarnation);
+      figures.push(...(await formFigures(tailwater, format, bare)));
+    }
     await tailwater.close();
-    return [bytes, join_];
+    return figures;
   },
 };
 
-async function fill(tailwater: Tailwater, name: string, first: number, end: number): Promise<void> {
-  await tailwater.createStream(name, { kind: 'append' });
-  for (let start = first; start < end; start += BATCH) {
-    const count = Math.min(BATCH, end - start);
-    await tailwater.appendNdjson(name, Array.from({ length: count }, (_, at) => lineOf(name, start + at)).join('\n'));
+/** All forms have the values of the same rows, so that how long they take is what compares. */
+async function formFigures(tailwater: Tailwater, format: BenchFormat, bare: Cost): Promise<Figure[]> {
+  let values = 0;
+  const batches = await cheapest(ROUNDS, async () => {
+    values = 0;
+    for await (const batch of (await tailwater.engine.scan(format, { columns: COLUMNS })).batches) {
+      for (const data of batch.columns) values += data.byteLength;
+    }
+  });
+  const rateOf = ({ milliseconds }: Cost): number => values / 1000 / milliseconds;
+  const figures = [figureOf(format, 'column batches', batches, bare, rateOf, '')];
+  for (const form of FORMS) {
+    let bytes = 0;
+    const cost = await cheapest(ROUNDS, async () => {
+      bytes = 0;
+      for await (const part of (await tailwater.scan(format, { columns: COLUMNS, format: form })).body) bytes += part.length;
+    });
+    const body = `, ${(bytes / 1000 / cost.milliseconds).toFixed(0)} MB/s of its own bytes`;
+    figures.push(figureOf(format, form, cost, bare, rateOf, body));
   }
+  return figures;
 }
 
-/** Prices come every 1 ms, trades every 10 ms. */
-function lineOf(name: string, index: number): string {
-  const item = `item-${(index * 7919) % ITEMS}`;
-  if (name === 'trades') return `{"item":"${item}","at":${index * 10 + 5},"n":${index % 9}}`;
-  return `{"item":"${item}","at":${index},"price":${(index % 1000) / 8 + 0.5},"note":"price ${index} of ${item} in the shop"}`;
+function figureOf(
+  format: BenchFormat,
+  form: string,
+  cost: Cost,
+  bare: Cost,
+  rateOf: (cost: Cost) => number,
+  body: string,
+): Figure {
+  return {
+    name: `scan of ${format} as ${form} / bare read`,
+    value: rateOf(cost) / rateOf(bare),
+    unit: 'x',
+    goal: { atLeast: 0.7 },
+    beside: { name: `ours ${rateOf(cost).toFixed(0)} MB/s of values${body}; bare`, value: rateOf(bare), unit: 'MB/s' },
+    note: `CPU ${cost.cpuMilliseconds.toFixed(0)} ms, bare ${bare.cpuMilliseconds.toFixed(0)} ms`,
+  };
 }
 
-/** Both read the same columns, batch by batch, and count the bytes of the values. The best of three. */
-async function scanFigure(tailwater: Tailwater, dataDir: string, context: BenchContext): Promise<Figure> {
-  const { incarnation } = (await tailwater.getStream('prices')).definition;
+async function bareLance(dataDir: string, incarnation: string): Promise<Cost> {
   const connection = await connect(join(pathsOf(dataDir).lance, incarnation));
   const table = await connection.openTable('rows');
-  const bare = await best(async () => {
+  return cheapest(ROUNDS, async () => {
     let bytes = 0;
     for await (const batch of table.query().select(COLUMNS)) for (const data of batch.data.children) bytes += data.byteLength;
     return bytes;
   });
-  const batches = await best(async () => {
-    let bytes = 0;
-    for await (const batch of (await tailwater.engine.scan('prices', { columns: COLUMNS })).batches) {
-      for (const data of batch.columns) bytes += data.byteLength;
-    }
-    return bytes;
-  });
-  const stream = await best(async () => {
-    let bytes = 0;
-    for await (const part of (await tailwater.scan('prices', { columns: COLUMNS })).body) bytes += part.length;
-    return bytes;
-  });
-  context.log(`as Arrow IPC: ${stream.toFixed(0)} MB/s`);
-  return {
-    name: 'merged scan of 4 columns / bare Lance read',
-    value: batches / bare,
-    unit: 'x',
-    goal: { atLeast: 0.7 },
-    beside: { name: `ours ${batches.toFixed(0)} MB/s, as an IPC stream ${stream.toFixed(0)}; bare`, value: bare, unit: 'MB/s' },
-  };
 }
 
-async function best(read: () => Promise<number>): Promise<number> {
-  let rate = 0;
-  for (let round = 0; round < 3; round++) {
-    let bytes = 0;
-    const milliseconds = await timed(async () => {
-      bytes = await read();
-    });
-    rate = Math.max(rate, bytes / 1000 / milliseconds);
-  }
-  return rate;
-}
-
-const JOIN = 'SELECT count(*), sum(t.n * p.price) FROM trades t ASOF JOIN prices p ON t.item = p.item AND t.at >= p.at';
-
-/** Bare: the same rows in DuckDB's own tables in memory, loaded before the clock starts; beside it, from a Parquet file. */
-async function joinFigure(tailwater: Tailwater, context: BenchContext): Promise<Figure> {
+/** DuckDB with as many threads as ours; its vectors are handed to JavaScript, and not looked into. */
+async function bareParquet(dataDir: string, incarnation: string): Promise<Cost> {
+  const folder = join(pathsOf(dataDir).iceberg, incarnation, 'rows', 'data');
+  const files = readdirSync(folder).map(name => `'${join(folder, name)}'`);
   const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
-  const duckdb = await instance.connect();
-  for (const name of ['prices', 'trades']) {
-    const path = join(context.folder, `${name}.parquet`);
-    await writeFile(
-      path,
-      (
-        await tailwater.scan(name, {
-          format: 'parquet',
-          columns: name === 'prices' ? ['item', 'at', 'price'] : ['item', 'at', 'n'],
-        })
-      ).body,
-    );
-    await duckdb.run(`CREATE TABLE ${name} AS FROM '${path}'`);
-  }
-  const fromFiles = JOIN.replace('FROM trades', `FROM '${join(context.folder, 'trades.parquet')}'`).replace(
-    'JOIN prices',
-    `JOIN '${join(context.folder, 'prices.parquet')}'`,
+  const connection = await instance.connect();
+  const cost = await cheapest(ROUNDS, () =>
+    drained(connection, `SELECT "${COLUMNS.join('", "')}" FROM read_parquet([${files.join(', ')}])`),
   );
-  const expected = JSON.stringify((await duckdb.runAndReadAll(JOIN)).getRowsJson());
-  const bare = await fastest(() => duckdb.run(JOIN));
-  const files = await fastest(() => duckdb.run(fromFiles));
-  const ours = await fastest(() => tailwater.sql(JOIN, { deadlineMs: 600_000 }));
-  const { rows, freshness } = await tailwater.sql(JOIN, { deadlineMs: 600_000 });
-  context.log(`answers ${JSON.stringify(rows)} and ${expected}; ${freshness.prices.tailRows} rows of the tail`);
   instance.closeSync();
-  return {
-    name: 'point-in-time join in SQL / DuckDB over Parquet',
-    value: ours / files,
-    unit: 'x',
-    goal: { atMost: 1.5 },
-    beside: { name: `ours ${ours.toFixed(0)} ms, DuckDB's own tables ${bare.toFixed(0)} ms; Parquet`, value: files, unit: 'ms' },
-    note: 'ours loads the columns from Lance and tail for each query',
-  };
+  return cost;
 }
 
-async function fastest(work: () => Promise<unknown>): Promise<number> {
-  let milliseconds = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 3; round++) milliseconds = Math.min(milliseconds, await timed(work));
-  return milliseconds;
+async function drained(connection: DuckDBConnection, sql: string): Promise<number> {
+  const result = await connection.stream(sql);
+  let rows = 0;
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    if (chunk === null || chunk.rowCount === 0) return rows;
+    rows += chunk.rowCount;
+  }
 }

@@ -1,6 +1,6 @@
 export { dropTable, tableLives } from './collect/lives.ts';
-export { asStatePin, pinTableState, type StatePin } from './collect/state-pins.ts';
-export { type Deleted, TableCollection } from './collect/table-collection.ts';
+export { asStatePin, pinTableState, type StateFiles, type StatePin } from './collect/state-pins.ts';
+export { type Deleted, type PinnedStates, TableCollection } from './collect/table-collection.ts';
 export { type ArrowData, type ArrowField, type ArrowSchema, arrow } from './columns/arrow.ts';
 export { encodeBatch, encodeEnd, encodeSchema } from './columns/arrow-ipc.ts';
 export { recordColumns } from './columns/arrow-schema.ts';
@@ -20,6 +20,7 @@ export { expiryEveryMs } from './compact/expiry.ts';
 export { type MaintainOptions, maintainTable } from './compact/maintain.ts';
 export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest } from './compact/settings.ts';
 export { lacksTextIndex } from './compact/upkeep.ts';
+export { type ParquetRows, PLACE_SQL } from './datasets/parquet-rows.ts';
 export { FormatTableStore, type TableFolders } from './format-store.ts';
 export { IcebergTableStore } from './iceberg/iceberg-store.ts';
 export { LocalTableFiles } from './iceberg/table-files.ts';
@@ -59,7 +60,7 @@ export type {
   TableState,
   TableStateKind,
 } from './table-types.ts';
-export { pinUnlessTagged, tagState } from './tags/keep-state.ts';
+export { pinState, tagState } from './tags/keep-state.ts';
 export { TableTags } from './tags/table-tags.ts';
 export { checkTagName, type TableTag } from './tags/tag-codec.ts';
 export { verifyStates } from './verify/verify-states.ts';

@@ -1,5 +1,6 @@
 import type { StreamDefinition } from '../streams/index.ts';
 import type { ColumnBatch } from './columns/column-batch.ts';
+import type { ParquetOptions, ParquetRows } from './datasets/parquet-rows.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from './table-types.ts';
 
 /**
@@ -145,6 +146,8 @@ export interface TableVersion {
    */
   scanColumns(options: ColumnScanOptions): AsyncIterable<ColumnBatch>;
   countRows(where?: string | null): Promise<number>;
+  /** Null when there are no such files, or rows lie otherwise in them. */
+  parquet(options?: ParquetOptions): Promise<ParquetRows | null>;
   /** Does what the first search would have to do once, so that it need not. */
   warm(): Promise<void>;
 }

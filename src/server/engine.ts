@@ -1,4 +1,6 @@
-import { type Clock, randomId, TailwaterError, utf8 } from '../base/index.ts';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, randomId, systemRandom, TailwaterError, utf8 } from '../base/index.ts';
 import { FeatureEngine } from '../features/index.ts';
 import { Appender, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
 import { ObjectJournal, Pins } from '../journal/index.ts';
@@ -28,6 +30,7 @@ import {
   TailEmbeddings,
   tokenOf,
 } from '../snapshot/index.ts';
+import { nodeFileSystem } from '../storage/index.ts';
 import {
   Catalog,
   encodeToken,
@@ -118,6 +121,8 @@ export class Engine implements EngineLike {
       definitions: () => catalog.list(),
       clock: settings.clock,
       settings: settings.sql,
+      fs: nodeFileSystem,
+      folder: join(tmpdir(), `tailwater-sql-${randomId(systemRandom)}`),
     });
     this.documents = this.#startDocuments();
     const runner = this.#runner();

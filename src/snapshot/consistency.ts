@@ -12,6 +12,7 @@ export type Demand =
   | { kind: 'as-of-tag'; tag: string };
 
 const MEMBERS = ['atLeast', 'strong', 'maxStalenessMs', 'asOf'] as const;
+const MAX_TOKENS = 100;
 const TAG = 'tag:';
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T|$)/;
 
@@ -29,7 +30,7 @@ export function parseConsistency(consistency: Consistency | undefined, fallback:
 
 function parseMember(consistency: Consistency): Demand {
   if (consistency.atLeast !== undefined) {
-    return { kind: 'at-least', position: decodeToken(text('atLeast', consistency.atLeast)) };
+    return { kind: 'at-least', position: latest(tokensOf(consistency.atLeast).map(decodeToken)) };
   }
   if (consistency.maxStalenessMs !== undefined) {
     const maxStalenessMs = consistency.maxStalenessMs;
@@ -39,6 +40,23 @@ function parseMember(consistency: Consistency): Demand {
   if (consistency.asOf !== undefined) return parseAsOf(consistency.asOf);
   if (consistency.strong !== true) throw badConsistency('strong must be true');
   return { kind: 'strong' };
+}
+
+function tokensOf(given: string | string[]): string[] {
+  if (!Array.isArray(given)) return [text('atLeast', given)];
+  if (given.length === 0 || given.length > MAX_TOKENS) throw badConsistency(`atLeast must be a token, or 1 to ${MAX_TOKENS}`);
+  return given.map(token => text('atLeast', token));
+}
+
+/** Per shard, what is furthest: it is after all the others. */
+function latest(positions: Position[]): Position {
+  const seqs = new Map<number, number>();
+  for (const { shard, seq } of positions.flatMap(position => position.shards))
+    seqs.set(shard, Math.max(seq, seqs.get(shard) ?? seq));
+  return {
+    shards: Array.from(seqs, ([shard, seq]) => ({ shard, seq })),
+    streams: positions.flatMap(position => position.streams),
+  };
 }
 
 function parseAsOf(given: NonNullable<Consistency['asOf']>): Demand {

@@ -1,12 +1,5 @@
 import type { Pin, Pins } from '../journal/index.ts';
-import {
-  lacksTextIndex,
-  pinUnlessTagged,
-  type TableState,
-  type TableStates,
-  type TableTag,
-  TableTags,
-} from '../lakehouse/index.ts';
+import { lacksTextIndex, pinState, type TableState, type TableStates, type TableTag, TableTags } from '../lakehouse/index.ts';
 import { type Segment, type StreamDefinition, StreamTail } from '../streams/index.ts';
 import type { ResidentRows } from './resident-rows.ts';
 import type { ResidentOwner, ResidentTables } from './resident-tables.ts';
@@ -181,9 +174,9 @@ export class LiveStream implements ResidentOwner {
     return (await this.#access.states.floor()) <= view.state.n;
   }
 
-  /** Keeps a state for as long as the pin lasts (J9); null when only a tag keeps it. Throws TW_HISTORY_EXPIRED when it is gone. */
-  pin(pins: Pins, state: TableState, ttlMs: number): Promise<Pin | null> {
-    return pinUnlessTagged(pins, this.#access.states, this.tags, state, ttlMs);
+  /** Keeps a state for as long as the pin lasts (J9), whatever else keeps it now. Throws TW_HISTORY_EXPIRED when it is gone. */
+  pin(pins: Pins, state: TableState, ttlMs: number): Promise<Pin> {
+    return pinState(pins, this.#access.states, this.tags, state, ttlMs);
   }
 
   #swap(view: TableView, resident: ResidentRows | null): void {

@@ -4,8 +4,8 @@ import type { StreamRecord } from '../streams/index.ts';
  * How fresh an answer has to be (design, R2). At most one member is given; the default on one machine is `strong`.
  */
 export interface Consistency {
-  /** The answer includes everything this token names: read-your-writes. TW_NOT_YET_VISIBLE when the deadline passes first. */
-  atLeast?: string;
+  /** The answer includes everything these tokens name, one to 100: read-your-writes. TW_NOT_YET_VISIBLE when the deadline passes first. */
+  atLeast?: string | string[];
   /** The answer includes everything acknowledged, by any node, before the request arrived. */
   strong?: true;
   /** The answer may miss what was acknowledged within this time. */

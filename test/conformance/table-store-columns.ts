@@ -112,6 +112,13 @@ export function tableStoreColumns(name: string, makeWorld: () => Promise<TableWo
       expect(all).toEqual(kept.map(seq => expectedCells(rowOf(seq), columns)));
       const some = await cellsOf(version, SCHEMA, { columns: ['id', '_seq'], ordered: true, where: '_seq > 2 AND `price` <> 6' });
       expect(some).toEqual([4, 5, 7, 8].map(seq => expectedCells(rowOf(seq), ['id', '_seq'])));
+      const bounds = [rowOf(2), rowOf(7)].map(({ timeMs }) => `to_timestamp_micros(${timeMs * 1000})`);
+      const between = `_time > ${bounds[0]} AND \`_time\` <= ${bounds[1]} AND _ingested_at <> ${bounds[0]}`;
+      const then = await cellsOf(version, SCHEMA, { columns: ['_seq'], ordered: true, where: between });
+      const isThen = ({ timeMs, ingestedAtMs }: TableRow): boolean =>
+        timeMs > rowOf(2).timeMs && timeMs <= rowOf(7).timeMs && ingestedAtMs !== rowOf(2).timeMs;
+      expect(then).toEqual(kept.filter(seq => isThen(rowOf(seq))).map(seq => ({ _seq: seq })));
+      expect(then.length).toBeGreaterThan(0);
     });
 
     test('with vectors, and with the types that the schema gives after it was widened', async () => {

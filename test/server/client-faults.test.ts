@@ -164,6 +164,15 @@ describe('a client remembers', () => {
       '',
       '?strong=true',
     ]);
+    await client.append('B-2', []);
+    await client.sql('SELECT * FROM A, "b-2"');
+    await client.sql('SELECT * FROM A, "b-2"', { consistency: { strong: true } });
+    await client.sql('SELECT 1');
+    expect(asked.slice(8)).toEqual([
+      '{"consistency":{"atLeast":["token-6","token-7","token-8"]},"sql":"SELECT * FROM A, \\"b-2\\""}',
+      '{"consistency":{"strong":true},"sql":"SELECT * FROM A, \\"b-2\\""}',
+      '{"sql":"SELECT 1"}',
+    ]);
     const free = new TailwaterClient({ url: 'http://server', fetch, readYourWrites: false });
     await free.append('a', []);
     await free.read('a');

@@ -86,6 +86,7 @@ export function tablesOf(tables: TableStore, life: Life, wait: () => Promise<voi
     scanColumns: options => version.scanColumns(options),
     warm: () => call(() => version.warm()),
     countRows: where => call(() => version.countRows(where)),
+    parquet: options => call(() => version.parquet(options)),
   });
   return {
     begin: async (...begin) => stagingOf(await call(() => tables.begin(...begin))),

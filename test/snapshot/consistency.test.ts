@@ -38,6 +38,25 @@ describe('consistency', () => {
       expect((await waiting).hits.map(hit => hit.value.n)).toEqual([9]);
     }));
 
+  test('of several tokens the furthest decides, whichever it is', () =>
+    withEngine(async tailwater => {
+      const [token] = await filled(tailwater, 1);
+      for (const atLeast of [
+        [token, ahead(token)],
+        [ahead(token), token],
+      ]) {
+        const late = tailwater.query('events', { text: 'event', consistency: { atLeast }, deadlineMs: 20 });
+        await expect(late).rejects.toMatchObject({ code: 'TW_NOT_YET_VISIBLE' });
+      }
+      const now = await tailwater.sql('SELECT count(*) FROM events', { consistency: { atLeast: [token, token] } });
+      expect(now.rows).toEqual([[1]]);
+      for (const atLeast of [[], Array.from({ length: 101 }, () => token)]) {
+        await expect(tailwater.query('events', { text: 'event', consistency: { atLeast } })).rejects.toMatchObject({
+          code: 'TW_BAD_REQUEST',
+        });
+      }
+    }));
+
   test('asOf a token or a time answers exactly what was there then, also after compaction', () =>
     withEngine(async tailwater => {
       const tokens = await filled(tailwater, 3);

@@ -46,6 +46,48 @@ describe('a scan that takes long', () => {
       { collection: { auto: false, graceMs: 0, logHistoryMs: 0, historySlack: 0 } },
     ));
 
+  test.each(['iceberg', 'lance'] as const)(
+    'of a state of %s that only a tag kept is read to its end, although the tag is deleted (C5)',
+    format =>
+      withEngine(
+        async tailwater => {
+          await tailwater.createStream('rows', { kind: 'upsert', key: 'id', history: 'PT0.001S', table: { format } });
+          const fill = async (round: number): Promise<void> => {
+            await tailwater.append(
+              'rows',
+              Array.from({ length: 20_000 }, (_, id) => ({ value: { id: `k${id}`, round } })),
+            );
+            await tailwater.compact('rows', { full: true });
+          };
+          await fill(1);
+          await tailwater.createTag('rows', 'first');
+          for (const round of [2, 3]) {
+            await fill(round);
+            expect((await tailwater.collect({ thorough: true })).problems).toEqual([]);
+          }
+          const scan = await tailwater.engine.scan('rows', { columns: ['round'], consistency: { asOf: { tag: 'first' } } });
+          const again = await tailwater.engine.scan('rows', { columns: ['round'], consistency: { asOf: { tag: 'first' } } });
+          let rows = 0;
+          for await (const batch of scan.batches) {
+            if (rows === 0) {
+              await tailwater.deleteTag('rows', 'first');
+              for (const _ of [1, 2]) {
+                expect(await tailwater.collect({ thorough: true })).toMatchObject({ problems: [], pins: { active: 1 } });
+              }
+            }
+            rows += batch.rows;
+            for (const value of batch.columns[0].values) expect(value).toBe(1n);
+          }
+          expect(rows).toBe(20_000);
+          expect(await tailwater.collect()).toMatchObject({ problems: [], pins: { active: 0 } });
+          await expect(again.batches[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'TW_HISTORY_EXPIRED' });
+          const asOf = { consistency: { asOf: scan.token } };
+          await expect(tailwater.engine.scan('rows', asOf)).rejects.toMatchObject({ code: 'TW_HISTORY_EXPIRED' });
+        },
+        { collection: { auto: false, graceMs: 0, logHistoryMs: 0, historySlack: 0 } },
+      ),
+  );
+
   test('keeps its pin as long as someone reads, and not when nobody does', async () => {
     const clock = new VirtualClock();
     const pins = new Pins(new MemoryObjectStore(), 'node', clock, seededRandom(1));

@@ -1,6 +1,7 @@
 import { statisticsState } from '../statistics/stacking.ts';
 import type { TableVersions } from '../table-store.ts';
 import type { TableState } from '../table-types.ts';
+import type { StateFiles } from './state-pins.ts';
 
 /** What has to be kept of a table: that which a kept or pinned state names. */
 export interface TableNeeds {
@@ -10,8 +11,8 @@ export interface TableNeeds {
   newest: number;
 }
 
-/** `kept` are all states from the floor to the newest; `pinned` those that pins, tags or readers in this process name. */
-export function tableNeeds(kept: readonly TableState[], pinned: readonly TableState[]): TableNeeds {
+/** `kept` are all states from the floor to the newest; `pinned` what pins, tags or readers in this process name. */
+export function tableNeeds(kept: readonly TableState[], pinned: readonly StateFiles[]): TableNeeds {
   const needed = [...pinned, ...kept];
   return {
     versions: needed.map(state => ({ rows: state.rowsVersion, changes: state.changesVersion })),

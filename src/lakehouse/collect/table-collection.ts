@@ -5,7 +5,9 @@ import { statisticsPrefix } from '../statistics/stacking.ts';
 import type { TableStore } from '../table-store.ts';
 import type { TableState } from '../table-types.ts';
 import { TableTags } from '../tags/table-tags.ts';
+import type { TableTag } from '../tags/tag-codec.ts';
 import { expiryDue, isStatisticsGarbage, type TableNeeds, tableNeeds, vectorsThroughSegment } from './plan-table.ts';
+import type { StateFiles } from './state-pins.ts';
 
 export interface TableCollectionOptions {
   store: ObjectStore;
@@ -19,6 +21,14 @@ export interface ExpiryPlan {
   oldest: TableState | null;
   /** States given up. */
   expired: number;
+}
+
+/** What stays although it is old. */
+export interface PinnedStates {
+  /** Of states that are in the journal, unless it was collected in spite of them. */
+  numbers: readonly number[];
+  /** Of states that are in no journal any more. */
+  files: readonly StateFiles[];
 }
 
 /** What was deleted. */
@@ -38,6 +48,8 @@ export class TableCollection {
   /** Nothing was left to sweep when this was the floor, and these the tags. */
   #sweptFloor = 0;
   #sweptTags: string | null = null;
+  /** Those that were there when the run began. */
+  #tagsBefore: TableTag[] = [];
 
   constructor(options: TableCollectionOptions) {
     this.#options = options;
@@ -48,6 +60,7 @@ export class TableCollection {
   async plan(nowMs: number, slack: number, pinnedFrom: number | null): Promise<ExpiryPlan> {
     const { definition, states } = this.#options;
     const { historyMs } = definition;
+    this.#tagsBefore = await this.#tags.list();
     if (historyMs === null) return { oldest: null, expired: 0 };
     const floor = await states.floor();
     if (!expiryDue(await states.read(floor + 1), historyMs, slack, nowMs)) return { oldest: null, expired: 0 };
@@ -63,12 +76,13 @@ export class TableCollection {
   /**
    * Deletes what neither a kept state, nor one of `pinned`, nor a tag needs: versions, statistics, then the entries of the states
    * themselves. Does nothing when neither states nor tags were given up since the last time, unless `thorough`. The pins were listed
-   * before: a tag that is not durable yet has one.
+   * before: a tag that is not durable yet has one. A tag counts until the run after its end: whoever saw it, has a pin by then.
    */
-  async sweep(pinned: readonly number[], thorough: boolean): Promise<Deleted> {
+  async sweep(pinned: PinnedStates, thorough: boolean): Promise<Deleted> {
     const { definition, states, tables } = this.#options;
     const floor = await states.floor();
-    const tags = (await this.#tags.names()).join('\n');
+    const names = new Set([...(await this.#tags.names()), ...this.#tagsBefore.map(tag => tag.name)]);
+    const tags = [...names].sort().join('\n');
     const untagged = this.#sweptTags !== null && tags !== this.#sweptTags;
     const pending = untagged || (floor !== this.#sweptFloor && (await states.hasGarbage()));
     const needs = pending || thorough ? await this.#needs(pinned) : null;
@@ -76,7 +90,7 @@ export class TableCollection {
     if (needs === null) return { objects: 0, bytes: 0 };
     if (pending || thorough) await tables.prune(definition, needs.versions);
     const deleted = await this.#sweepStatistics(needs);
-    if (pinned.some(n => n < floor)) return deleted;
+    if (pinned.files.length > 0 || pinned.numbers.some(n => n < floor)) return deleted;
     if (pending) await states.collect();
     this.#sweptFloor = floor;
     this.#sweptTags = tags;
@@ -84,7 +98,7 @@ export class TableCollection {
   }
 
   /** The statistics objects that a thorough `sweep` would delete now. */
-  async orphans(pinned: readonly number[]): Promise<ListedObject[]> {
+  async orphans(pinned: PinnedStates): Promise<ListedObject[]> {
     const needs = await this.#needs(pinned);
     return needs === null ? [] : this.#statisticsGarbage(needs);
   }
@@ -98,14 +112,14 @@ export class TableCollection {
   }
 
   /** Null when there is no table. */
-  async #needs(pinned: readonly number[]): Promise<TableNeeds | null> {
+  async #needs(pinned: PinnedStates): Promise<TableNeeds | null> {
     const { states } = this.#options;
     const kept: TableState[] = [];
     for await (const state of states.kept()) kept.push(state);
     if (kept.length === 0) return null;
-    const held = (await Promise.all(pinned.map(n => states.read(n)))).filter(state => state !== null);
-    const tagged = (await this.#tags.list()).map(tag => tag.state);
-    return tableNeeds(kept, [...held, ...tagged]);
+    const held = (await Promise.all(pinned.numbers.map(n => states.read(n)))).filter(state => state !== null);
+    const tagged = [...this.#tagsBefore, ...(await this.#tags.list())].map(tag => tag.state);
+    return tableNeeds(kept, [...held, ...pinned.files, ...tagged]);
   }
 
   async #sweepStatistics(needs: TableNeeds): Promise<Deleted> {

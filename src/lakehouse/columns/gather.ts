@@ -17,9 +17,10 @@ export interface ColumnGatherer {
   finish(): ArrowData;
 }
 
-export function columnGatherer(type: ArrowType, maxRows: number): ColumnGatherer {
+/** `bytes`: how many the values may take; more are taken as well. */
+export function columnGatherer(type: ArrowType, maxRows: number, bytes = maxRows * 16): ColumnGatherer {
   if (arrow.DataType.isBool(type)) return new BoolGatherer(type, maxRows);
-  if (arrow.DataType.isUtf8(type) || arrow.DataType.isBinary(type)) return new BytesGatherer(type, maxRows);
+  if (arrow.DataType.isUtf8(type) || arrow.DataType.isBinary(type)) return new BytesGatherer(type, maxRows, bytes);
   if (arrow.DataType.isFixedSizeList(type)) return new VectorGatherer(type, maxRows);
   const words = arrow.DataType.isInt(type) && type.bitWidth === 32 ? 1 : 2;
   return new WordsGatherer(type, maxRows, words);
@@ -175,10 +176,10 @@ class BytesGatherer extends Gatherer {
   #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
 
-  constructor(type: ArrowType, maxRows: number) {
+  constructor(type: ArrowType, maxRows: number, bytes: number) {
     super(type, maxRows);
     this.#offsets = new Int32Array(maxRows + 1);
-    this.#bytes = new Uint8Array(Math.max(64, maxRows * 16));
+    this.#bytes = new Uint8Array(Math.max(64, bytes));
   }
 
   get bytes(): number {

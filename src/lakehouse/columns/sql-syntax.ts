@@ -1,7 +1,12 @@
 import { TailwaterError } from '../../base/index.ts';
 
 /** The part of Lance's SQL that Tailwater writes: conditions over columns, with `AND`, `OR`, `NOT` and parentheses. */
-export type Literal = string | number | bigint | boolean;
+export type Literal = string | number | bigint | boolean | Moment;
+
+/** `to_timestamp_micros(…)`. */
+export interface Moment {
+  micros: bigint;
+}
 
 export type Condition =
   | { kind: 'and' | 'or'; conditions: Condition[] }
@@ -94,8 +99,16 @@ class Parser {
   #literal(): Literal {
     const token = this.#next();
     if (token.startsWith("'")) return token.slice(1, -1).replaceAll("''", "'");
+    if (token === 'to_timestamp_micros') return this.#moment();
     if (token === 'TRUE' || token === 'FALSE') return token === 'TRUE';
     return /^-?\d+$/.test(token) ? BigInt(token) : Number(token);
+  }
+
+  #moment(): Moment {
+    this.#expect('(');
+    const micros = BigInt(this.#next());
+    this.#expect(')');
+    return { micros };
   }
 
   #takes(token: string): boolean {

@@ -12,6 +12,7 @@ import type {
   TableVersions,
 } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow } from '../table-types.ts';
+import type { ParquetOptions, ParquetRows } from './parquet-rows.ts';
 
 /** Failures of the machine, not of the bytes. */
 const UNAVAILABLE = /too many open files|permission denied|out of memory|temporarily unavailable/i;
@@ -88,6 +89,12 @@ export class NamedReads implements TableVersion {
 
   countRows(where?: string | null): Promise<number> {
     return this.#read(this.#rows, () => this.#version.countRows(where));
+  }
+
+  async parquet(options?: ParquetOptions): Promise<ParquetRows | null> {
+    const rows = await this.#read(this.#rows, () => this.#version.parquet(options));
+    if (rows === null) return null;
+    return { ...rows, explain: async error => readError(this.#definition, this.#rows, await rows.explain(error)) };
   }
 
   warm(): Promise<void> {

@@ -30,5 +30,5 @@ function render(condition: Condition, columnOf: (name: string) => string): strin
 function literal(value: Literal): string {
   if (typeof value === 'string') return duckText(value);
   if (typeof value === 'number') return `${duckText(String(value))}::DOUBLE`;
-  return String(value);
+  return typeof value === 'object' ? `make_timestamptz(${value.micros})` : String(value);
 }

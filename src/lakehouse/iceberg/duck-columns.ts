@@ -147,22 +147,91 @@ function validityOf(vector: Vector, rows: number): ValidityFacts {
 }
 
 function readBytes(vector: Vector, type: ArrowType, rows: number, validity: ValidityFacts): ArrowData {
-  const slots = duckdb.vector_get_data(vector, rows * SLOT);
-  const view = new DataView(slots.buffer, slots.byteOffset, slots.byteLength);
-  const valueOffsets = new Int32Array(rows + 1);
-  const present = (row: number): boolean => validity.nullCount === 0 || (validity.nullBitmap[row >> 3] & (1 << (row & 7))) !== 0;
-  for (let row = 0; row < rows; row++) {
-    valueOffsets[row + 1] = valueOffsets[row] + (present(row) ? view.getUint32(row * SLOT, true) : 0);
+  const slots = new TextSlots(duckdb.vector_get_data(vector, rows * SLOT), rows, validity);
+  const data = new Uint8Array(slots.offsets[rows]);
+  const known = new Map<number, number>();
+  for (let row = 0; row < rows; ) {
+    const length = slots.lengthOf(row);
+    if (length <= INLINE) {
+      slots.copyInline(row++, data);
+      continue;
+    }
+    // A dictionary's texts are pointed to again and again.
+    const pointer = slots.pointerOf(row);
+    const before = known.get(pointer);
+    const to = slots.offsets[row];
+    if (before !== undefined) {
+      data.copyWithin(to, before, before + length);
+      row++;
+    } else {
+      known.set(pointer, to);
+      row = slots.copyRun(row, data);
+    }
   }
-  const data = new Uint8Array(valueOffsets[rows]);
-  for (let row = 0; row < rows; row++) {
-    const to = valueOffsets[row];
-    const length = valueOffsets[row + 1] - to;
-    if (length > INLINE) {
-      data.set(duckdb.get_data_from_pointer(slots.buffer as ArrayBuffer, slots.byteOffset + row * SLOT + 8, length), to);
-    } else for (let byte = 0; byte < length; byte++) data[to + byte] = slots[row * SLOT + 4 + byte];
+  return arrow.makeData({ type: type as import('apache-arrow').Utf8, ...validity, valueOffsets: slots.offsets, data });
+}
+
+/** Between texts that are fetched in one piece: less than a page of memory, so that all of it is there. */
+const MAX_GAP = 64;
+
+/** The texts of a vector: `length:u32 text[12]`, or `length:u32 prefix[4] pointer:u64`. */
+class TextSlots {
+  /** Where each text lies when they are put together; a null has no length. */
+  readonly offsets: Int32Array<ArrayBuffer>;
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  readonly #rows: number;
+
+  constructor(bytes: Uint8Array, rows: number, { nullCount, nullBitmap }: ValidityFacts) {
+    this.#bytes = bytes;
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, rows * 4);
+    this.#rows = rows;
+    this.offsets = new Int32Array(rows + 1);
+    for (let row = 0; row < rows; row++) {
+      const isNull = nullCount > 0 && (nullBitmap[row >> 3] & (1 << (row & 7))) === 0;
+      this.offsets[row + 1] = this.offsets[row] + (isNull ? 0 : this.#words[row * 4]);
+    }
   }
-  return arrow.makeData({ type: type as import('apache-arrow').Utf8, ...validity, valueOffsets, data });
+
+  lengthOf(row: number): number {
+    return this.offsets[row + 1] - this.offsets[row];
+  }
+
+  /** Of a text that is not inline; addresses have 48 bits. */
+  pointerOf(row: number): number {
+    return this.#words[row * 4 + 3] * 0x1_0000_0000 + this.#words[row * 4 + 2];
+  }
+
+  copyInline(row: number, data: Uint8Array): void {
+    const to = this.offsets[row];
+    const from = row * SLOT + 4;
+    for (let byte = this.lengthOf(row) - 1; byte >= 0; byte--) data[to + byte] = this.#bytes[from + byte];
+  }
+
+  /** Copies this text and those behind it that lie behind it in memory too, as a page of Parquet has them. Returns the row after them. */
+  copyRun(first: number, data: Uint8Array): number {
+    const start = this.pointerOf(first);
+    let end = start;
+    let next = first;
+    for (; next < this.#rows; next++) {
+      const length = this.lengthOf(next);
+      if (length <= INLINE) continue;
+      const pointer = this.pointerOf(next);
+      if (pointer < end || pointer - end > MAX_GAP) break;
+      end = pointer + length;
+    }
+    const buffer = this.#bytes.buffer as ArrayBuffer;
+    const block = duckdb.get_data_from_pointer(buffer, this.#bytes.byteOffset + first * SLOT + 8, end - start);
+    for (let row = first; row < next; row++) {
+      const length = this.lengthOf(row);
+      if (length <= INLINE) this.copyInline(row, data);
+      else {
+        const from = this.pointerOf(row) - start;
+        data.set(block.subarray(from, from + length), this.offsets[row]);
+      }
+    }
+    return next;
+  }
 }
 
 function copied(vector: Vector, bytes: number): Uint8Array<ArrayBuffer> {

@@ -2,6 +2,7 @@ import { type ColumnBatch, fieldsOf } from '../columns/column-batch.ts';
 import { columnData } from '../columns/column-readers.ts';
 import { columnGatherer } from '../columns/gather.ts';
 import { readOffsets } from '../datasets/offsets.ts';
+import type { ParquetOptions, ParquetRows } from '../datasets/parquet-rows.ts';
 import type { ColumnScanOptions, ExpiredRecords, ExpiryBounds, ScanOptions, TableVersion } from '../table-store.ts';
 import type { IndexableRow, TableCandidate, TableRow, TableSchema } from '../table-types.ts';
 import { toDuckSql } from './condition-sql.ts';
@@ -103,6 +104,10 @@ export class IcebergVersion implements TableVersion {
       });
     }
     return this.#inSeqOrder;
+  }
+
+  async parquet(options: ParquetOptions = {}): Promise<ParquetRows | null> {
+    return (await this.#liesInSeqOrder()) ? this.#rows.parquet(options) : null;
   }
 
   countRows(where?: string | null): Promise<number> {

@@ -71,13 +71,14 @@ export function readName(field: IcebergField): string {
   return `c${field.id}`;
 }
 
-/** `FROM read_parquet(…)` with the table's columns, found by their field ids, under their `readName`. */
-export function fromFiles(files: readonly Pick<ReadFile, 'path'>[], fields: readonly IcebergField[]): string {
+/** `FROM read_parquet(…)` with the table's columns, found by their field ids, under their `readName`. `rows`: how many there are, for the planner. */
+export function fromFiles(files: readonly Pick<ReadFile, 'path'>[], fields: readonly IcebergField[], rows?: number): string {
   const paths = files.map(file => duckText(file.path)).join(', ');
   const columns = fields.map(
     field => `${field.id}: {name: '${readName(field)}', type: '${sqlType(field.type)}', default_value: NULL}`,
   );
-  return `FROM read_parquet([${paths}], schema = MAP {${columns.join(', ')}})`;
+  const cardinality = rows === undefined ? '' : `, explicit_cardinality = ${rows}`;
+  return `FROM read_parquet([${paths}], schema = MAP {${columns.join(', ')}}${cardinality})`;
 }
 
 function selectOf(query: FileQuery, placed: boolean): string {

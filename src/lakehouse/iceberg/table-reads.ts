@@ -6,6 +6,7 @@ import { columnData, Int64Reader } from '../columns/column-readers.ts';
 import { RowDecoder } from '../columns/decode-rows.ts';
 import { keyText } from '../columns/encode-rows.ts';
 import { decodePlan } from '../columns/value-decoder.ts';
+import { type ParquetOptions, type ParquetRows, PLACE_FACTOR } from '../datasets/parquet-rows.ts';
 import type { TableRow, TableSchema } from '../table-types.ts';
 import { intOf, longOf, rangeOf } from './bounds.ts';
 import { type Duck, duckText } from './duck.ts';
@@ -15,7 +16,7 @@ import { explainFault } from './file-checks.ts';
 import type { IcebergContext } from './iceberg-context.ts';
 import type { IcebergField, TableFile } from './iceberg-types.ts';
 import { currentSchema } from './metadata.ts';
-import { countFiles, type FileQuery, type ReadBatch, type ReadFile, readFiles, readName } from './parquet-reader.ts';
+import { countFiles, type FileQuery, fromFiles, type ReadBatch, type ReadFile, readFiles, readName } from './parquet-reader.ts';
 import type { DeletedRows } from './position-deletes.ts';
 import type { IcebergTable } from './table-loader.ts';
 
@@ -184,6 +185,26 @@ export class TableReads {
       rows.push(...batch);
     }
     return rows;
+  }
+
+  /** For another DuckDB, which reads the files itself. */
+  parquet({ timeMicros: time }: ParquetOptions): ParquetRows {
+    const { fields } = this.#view;
+    const timeId = fieldNamed(fields, '_time').id;
+    const query = this.#query([], null, file => {
+      const { low, high } = rangeOf(file, timeId, bytes => Number(longOf(bytes)));
+      return time === undefined || (low <= time.high && time.low <= high);
+    });
+    const { files } = query;
+    const rows = files.reduce((sum, { file }) => sum + file.records, 0);
+    return {
+      paths: files.map(({ path }) => path),
+      from: fromFiles(files, fields, rows),
+      columnOf: name => this.columnOf(name),
+      isNull: name => files.every(({ file }) => file.nullCounts.get(fieldNamed(fields, name).id) === file.records),
+      deletedPlaces: files.flatMap(({ deleted }, at) => Array.from(deleted ?? [], position => at * PLACE_FACTOR + position)),
+      explain: error => this.#explained(error, query),
+    };
   }
 
   columnOf(name: string): string {

@@ -202,6 +202,11 @@ export class LanceVersion implements TableVersion {
     await Promise.all([this.searchText('a', 1, null), this.searchVector(vector, 1, null)]);
   }
 
+  /** DuckDB reads no Lance. */
+  async parquet(): Promise<null> {
+    return null;
+  }
+
   countRows(where?: string | null): Promise<number> {
     return this.#rows.countRows(where ?? undefined);
   }

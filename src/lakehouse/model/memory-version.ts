@@ -112,6 +112,10 @@ export class MemoryVersion implements TableVersion {
     }
   }
 
+  async parquet(): Promise<null> {
+    return null;
+  }
+
   async countRows(where?: string | null): Promise<number> {
     return rowsWhere(this.#schema, this.#rows.rows, where).length;
   }

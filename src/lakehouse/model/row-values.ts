@@ -39,6 +39,10 @@ class RowValues {
         return row.seq;
       case '_key_text':
         return row.key === null ? null : keyText(row.key);
+      case '_time':
+        return BigInt(Math.round(row.timeMs * 1000));
+      case '_ingested_at':
+        return BigInt(Math.round(row.ingestedAtMs * 1000));
       case '_text':
         return text;
       case '_embedding':

@@ -64,6 +64,7 @@ function compare(operator: string, value: ColumnValue, limit: Literal): boolean 
 /** Texts by their UTF-8 bytes; numbers and bigints together. */
 function order(value: ColumnValue, limit: Literal): number {
   if (typeof value === 'string' && typeof limit === 'string') return Buffer.compare(Buffer.from(value), Buffer.from(limit));
+  if (typeof limit === 'object') return order(value, limit.micros);
   if (value === null || value === limit) return 0;
   return value < limit ? -1 : value > limit ? 1 : 0;
 }

@@ -1,6 +1,6 @@
 import { isTailwaterError } from '../../base/index.ts';
 import type { Pin, Pins } from '../../journal/index.ts';
-import { pinTableState } from '../collect/state-pins.ts';
+import { pinStateFiles, pinTableState } from '../collect/state-pins.ts';
 import type { TableStates } from '../states/table-states.ts';
 import type { TableState } from '../table-types.ts';
 import type { TableTags } from './table-tags.ts';
@@ -14,30 +14,26 @@ const PIN_MS = 600_000;
  * as `TableTags.create`, and TW_HISTORY_EXPIRED when the state is given up.
  */
 export async function tagState(pins: Pins, states: TableStates, tags: TableTags, tag: TableTag): Promise<TableTag> {
-  const pin = await pinUnlessTagged(pins, states, tags, tag.state, PIN_MS);
+  const pin = await pinState(pins, states, tags, tag.state, PIN_MS);
   try {
     return await tags.create(tag);
   } finally {
-    await pin?.release();
+    await pin.release();
   }
 }
 
 /**
- * Pins a state, as `pinTableState`. One that is history no more may be kept by a tag, which is taken to stay for as long as it is needed
- * here: null, since no pin could keep the state then.
+ * Pins a state, as `pinTableState`, also one that is history no more and that a tag keeps: the tag is looked for once the pin is durable, and may
+ * be deleted from then on (C5). Throws TW_HISTORY_EXPIRED.
  */
-export async function pinUnlessTagged(
-  pins: Pins,
-  states: TableStates,
-  tags: TableTags,
-  state: TableState,
-  ttlMs: number,
-): Promise<Pin | null> {
+export async function pinState(pins: Pins, states: TableStates, tags: TableTags, state: TableState, ttlMs: number): Promise<Pin> {
   try {
     return await pinTableState(pins, states, state, ttlMs);
   } catch (error) {
     if (!isTailwaterError(error, 'TW_HISTORY_EXPIRED')) throw error;
-    if ((await tags.list()).some(tag => tag.state.n === state.n)) return null;
+    const pin = await pinStateFiles(pins, state, ttlMs);
+    if ((await tags.list()).some(tag => tag.state.n === state.n)) return pin;
+    await pin.release();
     throw error;
   }
 }

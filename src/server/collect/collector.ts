@@ -6,7 +6,7 @@ import { type Deleted, dropTable, TableCollection, TableStates, type TableStore,
 import type { ListedObject, ObjectStore } from '../../storage/index.ts';
 import { CatalogView, type LogShard, type StreamDefinition } from '../../streams/index.ts';
 import { headsOf, planShard, type ShardHeads, type ShardPlan } from './collect-log.ts';
-import { type Holds, holdsOf, type StateInUse } from './holds.ts';
+import { type Holds, heldStates, holdsOf, type StateInUse } from './holds.ts';
 import { addDeleted, type CollectionReport, emptyReport, type LogCollectionReport } from './report.ts';
 import { COLLECTION_DEFAULTS, type CollectionSettings } from './settings.ts';
 
@@ -160,8 +160,8 @@ export class Collector {
   }
 
   async #expire(report: CollectionReport, table: Table, holds: Holds, mark: boolean): Promise<void> {
-    const pinned = holds.states.get(table.definition.incarnation);
-    const pinnedFrom = pinned === undefined ? null : Math.min(...pinned);
+    const { numbers } = heldStates(holds, table.definition.incarnation);
+    const pinnedFrom = numbers.length === 0 ? null : Math.min(...numbers);
     const plan = await table.collection.plan(this.#options.clock.nowMs(), this.#settings.historySlack, pinnedFrom);
     if (mark) await table.collection.mark(plan);
     report.states += plan.expired;
@@ -186,9 +186,9 @@ export class Collector {
     for (const table of this.#tables.values()) {
       const { definition, collection } = table;
       await this.#attemptTable(report, table, async () => {
-        const pinned = holds.states.get(definition.incarnation) ?? [];
+        const pinned = heldStates(holds, definition.incarnation);
         noteOrphans(report, report.statistics, await collection.orphans(pinned));
-        const through = await collection.vectorsThroughSegment(pinned, floor);
+        const through = await collection.vectorsThroughSegment(pinned.numbers, floor);
         if (through > 0) noteOrphans(report, report.vectors, await vectorsThrough(store, definition.incarnation, through));
       });
     }
@@ -221,10 +221,10 @@ export class Collector {
 
   async #sweepTable(report: CollectionReport, table: Table, holds: Holds, thorough: boolean): Promise<void> {
     const { definition, collection } = table;
-    const pinned = holds.states.get(definition.incarnation) ?? [];
+    const pinned = heldStates(holds, definition.incarnation);
     addDeleted(report.statistics, await collection.sweep(pinned, thorough));
     if (definition.embed === null) return;
-    const through = await collection.vectorsThroughSegment(pinned, Math.min(...(await this.#floors())));
+    const through = await collection.vectorsThroughSegment(pinned.numbers, Math.min(...(await this.#floors())));
     if (through > 0) addDeleted(report.vectors, await deleteVectors(this.#options.store, definition.incarnation, through));
   }
 

@@ -1,5 +1,5 @@
 import type { PinRecord } from '../../journal/index.ts';
-import { asStatePin } from '../../lakehouse/index.ts';
+import { asStatePin, type PinnedStates, type StateFiles } from '../../lakehouse/index.ts';
 import { asLogPin } from '../../streams/index.ts';
 
 /** A table state that this process reads from, kept as if it were pinned. */
@@ -10,8 +10,8 @@ export interface StateInUse {
 
 /** What must stay although it is old. */
 export interface Holds {
-  /** Numbers of table states, per incarnation. */
-  states: Map<string, number[]>;
+  /** Per incarnation. */
+  states: Map<string, { numbers: number[]; files: StateFiles[] }>;
   /** The lowest segment to keep, per log shard. */
   logs: Map<number, number>;
   pins: number;
@@ -32,8 +32,14 @@ export function holdsOf(pins: readonly PinRecord[], inUse: Iterable<StateInUse>)
   return holds;
 }
 
-function addState(holds: Holds, { incarnation, n }: StateInUse): void {
-  const numbers = holds.states.get(incarnation);
-  if (numbers === undefined) holds.states.set(incarnation, [n]);
-  else numbers.push(n);
+/** What of one table stays. */
+export function heldStates(holds: Holds, incarnation: string): PinnedStates {
+  return holds.states.get(incarnation) ?? { numbers: [], files: [] };
+}
+
+function addState(holds: Holds, { incarnation, n, files }: StateInUse & { files?: StateFiles }): void {
+  const held = holds.states.get(incarnation) ?? { numbers: [], files: [] };
+  holds.states.set(incarnation, held);
+  if (files === undefined) held.numbers.push(n);
+  else held.files.push(files);
 }

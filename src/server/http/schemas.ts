@@ -83,7 +83,7 @@ export const StreamSettingsBody = Type.Object(
 
 const ConsistencySchema = Type.Object(
   {
-    atLeast: Type.Optional(Type.String()),
+    atLeast: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: 100 })])),
     strong: Type.Optional(Type.Literal(true)),
     maxStalenessMs: Type.Optional(Type.Number({ minimum: 0 })),
     asOf: Type.Optional(Type.Union([Type.String(), Type.Object({ tag: Type.String() }, strict)])),

@@ -32,7 +32,7 @@ export class BatchAssembler {
       const isSmall = this.#rows === 0 ? mostBytes < MAX_BYTES : this.#bytes() + mostBytes < MAX_BYTES;
       const step = isSmall ? MAX_ROWS - this.#rows : STEP_ROWS - (this.#rows % STEP_ROWS);
       const take = Math.min(step, count - start, this.#room);
-      if (this.#rows === 0) this.#gatherers = this.#fields.map(field => columnGatherer(field.type, MAX_ROWS));
+      if (this.#rows === 0) this.#begin();
       for (const [index, gatherer] of this.#gatherers.entries()) gatherer.take(columns[index], selection, start, start + take);
       start += take;
       this.#rows += take;
@@ -48,6 +48,14 @@ export class BatchAssembler {
 
   #bytes(): number {
     return this.#gatherers.reduce((sum, gatherer) => sum + gatherer.bytes, 0);
+  }
+
+  /** As a rule, the texts of a batch take about as much as those of the batch before. */
+  #begin(): void {
+    this.#gatherers = this.#fields.map((field, index) => {
+      const before = this.#gatherers[index]?.bytes;
+      return columnGatherer(field.type, MAX_ROWS, before === undefined ? undefined : before + (before >> 4));
+    });
   }
 
   #batch(): ScanBatch {

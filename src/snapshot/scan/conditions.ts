@@ -1,4 +1,4 @@
-import { quotedName, type TableColumn, type TableSchema, textLiteral } from '../../lakehouse/index.ts';
+import { quotedName, type TableColumn, type TableRow, type TableSchema, textLiteral } from '../../lakehouse/index.ts';
 import type { ColumnCondition } from './scan-types.ts';
 
 const SYSTEM_TYPES: Readonly<Record<string, TableColumn['type']>> = {
@@ -15,12 +15,31 @@ export function conditionsSql(conditions: readonly ColumnCondition[], schema: Ta
 }
 
 function conditionSql({ column, operator, value }: ColumnCondition, schema: TableSchema): string | null {
+  if (typeof value === 'object') return `${quotedName(column)} ${operator} to_timestamp_micros(${value.micros})`;
   const type = SYSTEM_TYPES[column] ?? schema.columns.find(each => each.name === column)?.type;
   // A user column that only rows of the tail have is null in every row of the table.
   if (type === undefined) return column.startsWith('_') ? null : 'FALSE';
   const literal = literalOf(value, type);
   return literal === null ? null : `${quotedName(column)} ${operator} ${literal}`;
 }
+
+/** Whether the conditions on times may all be true for a row of the tail; what else is asked of it, is known only once it is parsed. */
+export function mayHold({ timeMs, ingestedAtMs }: TableRow, conditions: readonly ColumnCondition[]): boolean {
+  return conditions.every(({ column, operator, value }) => {
+    if (typeof value !== 'object') return true;
+    const difference = Math.round((column === '_time' ? timeMs : ingestedAtMs) * 1000) - value.micros;
+    return HOLDS[operator](difference);
+  });
+}
+
+const HOLDS: Readonly<Record<ColumnCondition['operator'], (difference: number) => boolean>> = {
+  '=': difference => difference === 0,
+  '<>': difference => difference !== 0,
+  '<': difference => difference < 0,
+  '<=': difference => difference <= 0,
+  '>': difference => difference > 0,
+  '>=': difference => difference >= 0,
+};
 
 /** Null when the two could be compared otherwise than DuckDB compares them. */
 function literalOf(value: string | number | boolean, type: TableColumn['type']): string | null {

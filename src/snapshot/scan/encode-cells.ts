@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import {
   type ArrowData,
   type ArrowField,
@@ -17,7 +18,8 @@ export type CellEncoder = (row: number) => string | null;
  */
 export function cellEncoder(field: ArrowField, data: ArrowData, isJson: boolean): CellEncoder {
   const { type } = field;
-  if (arrow.DataType.isUtf8(type)) return textCells(new BytesReader(data), isJson);
+  if (arrow.DataType.isUtf8(type))
+    return plainCells(new BytesReader(data), data.length, isJson) ?? textCells(new BytesReader(data), isJson);
   if (arrow.DataType.isBinary(type)) return bytesCells(new BytesReader(data));
   if (arrow.DataType.isBool(type)) {
     const flags = new BoolReader(data);
@@ -33,6 +35,17 @@ export function cellEncoder(field: ArrowField, data: ArrowData, isJson: boolean)
   }
   const numbers = new NumberReader(data);
   return row => (numbers.isNull(row) ? null : String(numbers.number(row)));
+}
+
+/** A column of ASCII that needs no escapes is decoded once, and its cells are parts of that; null for any other. */
+function plainCells(texts: BytesReader, rows: number, isJson: boolean): CellEncoder | null {
+  const first = texts.start(0);
+  const bytes = texts.bytes.subarray(first, texts.end(rows - 1));
+  if (!isAscii(bytes)) return null;
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  if (isJson ? all.includes('\n') || all.includes('\r') : JSON.stringify(all).length > all.length + 2) return null;
+  const quote = isJson ? '' : '"';
+  return row => (texts.isNull(row) ? null : quote + all.substring(texts.start(row) - first, texts.end(row) - first) + quote);
 }
 
 function textCells(texts: BytesReader, isJson: boolean): CellEncoder {

@@ -22,7 +22,8 @@ export interface ScanRequest {
 export interface ColumnCondition {
   column: string;
   operator: '=' | '<>' | '<' | '<=' | '>' | '>=';
-  value: string | number | boolean;
+  /** A moment is compared with `_time` and `_ingested_at` alone. */
+  value: string | number | boolean | { micros: number };
 }
 
 export interface ScanPlan {

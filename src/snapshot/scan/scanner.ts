@@ -72,12 +72,11 @@ export class Scanner {
     yield* leasedBatches(mergedScan(pinned, plan, options.clock), await this.pin(pinned), options);
   }
 
-  /** Keeps the table state from the collector (J9). None: there is no table, or a tag keeps it. */
+  /** Keeps the table state from the collector (J9), also when the tag that kept it is deleted. None when there is no table. */
   async pin(pinned: Pinned): Promise<Pin[]> {
     if (pinned.table === null) return [];
     const { streams, pins } = this.#options;
-    const pin = await streams.require(pinned.definition).pin(pins, pinned.table.state, LEASE_MS);
-    return pin === null ? [] : [pin];
+    return [await streams.require(pinned.definition).pin(pins, pinned.table.state, LEASE_MS)];
   }
 }
 

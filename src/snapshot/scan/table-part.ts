@@ -1,4 +1,4 @@
-import { byteString, type Clock, Pace } from '../../base/index.ts';
+import type { Clock } from '../../base/index.ts';
 import {
   type ArrowData,
   type ArrowField,
@@ -20,12 +20,11 @@ import { type Filter, matches } from '../../streams/index.ts';
 import type { Pinned } from '../pinned.ts';
 import type { TableView } from '../table-view.ts';
 import { conditionsSql } from './conditions.ts';
+import { hiddenKeys } from './hidden-keys.ts';
 import { plainExtra } from './plain-extra.ts';
 import { type ScanRows, shardOf } from './scan-rows.ts';
 import { parsed } from './scan-schema.ts';
 import type { ScanPlan } from './scan-types.ts';
-
-const SLICE_MS = 5;
 
 /** Whether a row of a batch is wanted. */
 type Test = (row: number) => boolean;
@@ -118,18 +117,6 @@ interface RowTest {
   /** What it reads. */
   columns: readonly string[];
   of: TestOf;
-}
-
-/** Keys the tail has written again; null when none of them can be in the table. */
-async function hiddenKeys(pinned: Pinned, view: TableView, plan: ScanPlan, clock: Clock): Promise<Set<string> | null> {
-  if (!plan.tail || pinned.definition.kind !== 'upsert') return null;
-  const keys = new Set<string>();
-  const pace = new Pace(clock, SLICE_MS);
-  for (const { key } of pinned.tail.shadowingKeys()) {
-    if (view.statistics.mayHaveKey(key)) keys.add(byteString(key));
-    if (pace.due) await pace.rest();
-  }
-  return keys.size === 0 ? null : keys;
 }
 
 function hidingTest(hidden: ReadonlySet<string> | null): RowTest | null {

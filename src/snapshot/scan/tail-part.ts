@@ -2,6 +2,7 @@ import { type Clock, Pace } from '../../base/index.ts';
 import { columnsOfRows, Int64Reader, type TableRow } from '../../lakehouse/index.ts';
 import { matches } from '../../streams/index.ts';
 import type { Pinned } from '../pinned.ts';
+import { mayHold } from './conditions.ts';
 import { plainExtra } from './plain-extra.ts';
 import { type ScanRows, shardOf } from './scan-rows.ts';
 import { parsed } from './scan-schema.ts';
@@ -33,8 +34,8 @@ export async function* tailRows(pinned: Pinned, plan: ScanPlan, clock: Clock): A
   if (rows.length > 0) yield encoded(rows, pinned, plan);
 }
 
-function isWanted(row: TableRow, { afterSeq, shard, filter }: ScanPlan): boolean {
-  if (row.seq <= afterSeq) return false;
+function isWanted(row: TableRow, { afterSeq, shard, filter, conditions }: ScanPlan): boolean {
+  if (row.seq <= afterSeq || !mayHold(row, conditions)) return false;
   if (shard !== null && shardOf(row.partition, row.offset, shard.count) !== shard.index) return false;
   return filter === null || matches(filter, parsed(row.value!));
 }

@@ -10,6 +10,15 @@ const CODES = [
   ],
 ] as const;
 
+/** Errors of the query itself, whatever its tables hold. */
+const OWN_FAULT = /^(Parser|Binder|Catalog|Conversion|Out of Range|Out of Memory|INTERRUPT)/i;
+
+/** Whether what DuckDB said may be about the files it read; one that is missing is one it may not access. */
+export function isUnreadable(error: unknown): error is TailwaterError {
+  if (!isTailwaterError(error, 'TW_INTERNAL', 'TW_SQL_INVALID', 'TW_SQL_NOT_ALLOWED')) return false;
+  return error.cause instanceof Error && !OWN_FAULT.test(error.cause.message);
+}
+
 export function invalid(why: string): TailwaterError {
   return new TailwaterError('TW_SQL_INVALID', { detail: why });
 }

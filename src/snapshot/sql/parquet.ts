@@ -1,4 +1,6 @@
 import { DuckDBInstance } from '@duckdb/node-api';
+import type { ArrowField } from '../../lakehouse/index.ts';
+import type { ScanBatch } from '../scan/scan-types.ts';
 import type { OpenScan } from '../scan/scanner.ts';
 import { asSqlError } from './errors.ts';
 import { appendBatch, columnSql } from './load.ts';
@@ -10,8 +12,20 @@ export interface ParquetOptions {
   memoryBytes?: number;
 }
 
+export interface ParquetContent {
+  fields: readonly ArrowField[];
+  batches: AsyncIterable<ScanBatch>;
+  compression: 'zstd' | 'snappy';
+  /** Of the file. */
+  metadata: Readonly<Record<string, string>>;
+}
+
 /** Writes a scan to a Parquet file (zstd), with `tailwater.token` in its metadata. */
-export async function writeParquet(scan: OpenScan, path: string, options: ParquetOptions): Promise<void> {
+export function writeParquet({ fields, batches, token }: OpenScan, path: string, options: ParquetOptions): Promise<void> {
+  return writeParquetFile({ fields, batches, compression: 'zstd', metadata: { 'tailwater.token': token } }, path, options);
+}
+
+export async function writeParquetFile(content: ParquetContent, path: string, options: ParquetOptions): Promise<void> {
   const { temporaryFolder, memoryBytes = 256 * 1024 * 1024 } = options;
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
@@ -22,18 +36,22 @@ export async function writeParquet(scan: OpenScan, path: string, options: Parque
   });
   const connection = await instance.connect();
   try {
-    const columns = scan.fields.map(field => `"${field.name}" ${columnSql(field, false)}`);
+    const columns = content.fields.map(field => `"${field.name}" ${columnSql(field, false)}`);
     await connection.run(`CREATE TABLE scan (${columns.join(', ')})`);
     const appender = await connection.createAppender('scan');
-    for await (const batch of scan.batches) appendBatch(appender, scan.fields, batch);
+    for await (const batch of content.batches) appendBatch(appender, content.fields, batch);
     appender.closeSync();
-    const target = `'${path.replaceAll("'", "''")}'`;
-    const metadata = `KV_METADATA {"tailwater.token": '${scan.token}'}`;
-    await connection.run(`COPY scan TO ${target} (FORMAT parquet, COMPRESSION zstd, ${metadata})`);
+    await connection.run(copySql(content, path));
   } catch (error) {
     throw asSqlError(error);
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+function copySql({ compression, metadata }: ParquetContent, path: string): string {
+  const pairs = Object.entries(metadata).map(([name, value]) => `"${name}": '${value}'`);
+  const own = pairs.length === 0 ? '' : `, KV_METADATA {${pairs.join(', ')}}`;
+  return `COPY scan TO '${path.replaceAll("'", "''")}' (FORMAT parquet, COMPRESSION ${compression}${own})`;
 }

@@ -58,3 +58,8 @@ export function* nodesOf(value: JsonValue): Generator<SqlNode> {
     stack.push(...Object.values(next).reverse());
   }
 }
+
+/** The texts of a list. */
+export function texts(value: JsonValue | undefined): string[] {
+  return Array.isArray(value) ? value.filter(each => typeof each === 'string') : [];
+}

@@ -8,7 +8,6 @@ export interface SandboxLimits {
   threads: number;
 }
 
-/** Options are applied in this order; without access to files no other path can be set afterwards. */
 function optionsOf({ memoryBytes, threads }: SandboxLimits): Record<string, string> {
   return {
     autoinstall_known_extensions: 'false',
@@ -16,37 +15,59 @@ function optionsOf({ memoryBytes, threads }: SandboxLimits): Record<string, stri
     memory_limit: `${Math.floor(memoryBytes / 1024)}KiB`,
     threads: String(threads),
     temp_directory: '',
-    enable_external_access: 'false',
   };
 }
 
-/** A DuckDB in memory that reaches no file, no network and no setting, and lives for one query. */
+/** Once access is gone, no path can be set any more, not even none; so these are last, in this order. */
+function locked(paths: readonly string[]): string[] {
+  const allowed = paths.map(path => `'${path.replaceAll("'", "''")}'`).join(', ');
+  return [`SET allowed_paths = [${allowed}]`, 'SET enable_external_access = false', 'SET lock_configuration = true'];
+}
+
+/** What a query's tables of rows, keys and places are in; no query can name it. */
+export const OWN_SCHEMA = 'tailwater_parts';
+
+export interface SandboxOptions {
+  limits: SandboxLimits;
+  clock: Clock;
+  /** What is left of the deadline; what runs then is interrupted. */
+  leftMs: number;
+  deadlineMs: number;
+  /** The files that can be read. */
+  paths: readonly string[];
+  signal: AbortSignal | undefined;
+}
+
+/** A DuckDB in memory that reaches no network, no setting and no file but the given ones, and lives for one query. */
 export class Sandbox {
   readonly connection: DuckDBConnection;
   readonly #instance: DuckDBInstance;
   readonly #deadline: Timer | null;
   readonly #deadlineMs: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = (): void => this.#interrupt();
+  readonly #interrupted = Promise.withResolvers<void>();
   #late = false;
-  #cancelled = false;
   #closed = false;
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, clock: Clock, leftMs: number, deadlineMs: number) {
+  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, options: SandboxOptions) {
     this.#instance = instance;
     this.connection = connection;
-    this.#deadlineMs = deadlineMs;
-    this.#deadline = clock.after(leftMs, () => {
+    this.#deadlineMs = options.deadlineMs;
+    this.#deadline = options.clock.after(options.leftMs, () => {
       this.#late = true;
       this.#interrupt();
     });
+    this.#signal = options.signal;
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** `leftMs`: what is left of the deadline; what runs then is interrupted. */
-  static async open(limits: SandboxLimits, clock: Clock, leftMs: number, deadlineMs: number): Promise<Sandbox> {
-    const instance = await DuckDBInstance.create(':memory:', optionsOf(limits));
+  static async open(options: SandboxOptions): Promise<Sandbox> {
+    const instance = await DuckDBInstance.create(':memory:', optionsOf(options.limits));
     const connection = await instance.connect();
-    await connection.run("SET TimeZone = 'UTC'");
-    await connection.run('SET lock_configuration = true');
-    return new Sandbox(instance, connection, clock, leftMs, deadlineMs);
+    const statements = [`SET TimeZone = 'UTC'`, `CREATE SCHEMA ${OWN_SCHEMA}`, ...locked(options.paths)];
+    for (const statement of statements) await connection.run(statement);
+    return new Sandbox(instance, connection, options);
   }
 
   /** Runs a step of a query: what DuckDB throws becomes an error of the registry. TW_DEADLINE once it has passed, whatever the step says. */
@@ -62,14 +83,15 @@ export class Sandbox {
     }
   }
 
-  /** Whoever asked is gone. */
-  cancel(): void {
-    this.#cancelled = true;
-    this.#interrupt();
+  /** Waits for work that goes on by itself, no longer than the query may. */
+  async until(work: Promise<void>): Promise<void> {
+    await Promise.race([work, this.#interrupted.promise]);
+    this.checkDeadline();
   }
 
+  /** TW_DEADLINE, or TW_CLOSED when whoever asked is gone. */
   checkDeadline(): void {
-    if (this.#cancelled) throw new TailwaterError('TW_CLOSED', { detail: 'The query was called off.' });
+    if (this.#signal?.aborted) throw new TailwaterError('TW_CLOSED', { detail: 'The query was called off.' });
     if (!this.#late) return;
     throw new TailwaterError('TW_DEADLINE', { detail: `The query did not end within ${this.#deadlineMs} ms and was stopped.` });
   }
@@ -78,11 +100,13 @@ export class Sandbox {
     if (this.#closed) return;
     this.#closed = true;
     this.#deadline?.cancel();
+    this.#signal?.removeEventListener('abort', this.#onAbort);
     this.connection.closeSync();
     this.#instance.closeSync();
   }
 
   #interrupt(): void {
+    this.#interrupted.resolve();
     if (!this.#closed) this.connection.interrupt();
   }
 }
@@ -119,6 +143,8 @@ export class ParserConnection {
 
   static async #open(): Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> {
     const instance = await DuckDBInstance.create(':memory:', optionsOf({ memoryBytes: 64 * 1024 * 1024, threads: 1 }));
-    return { instance, connection: await instance.connect() };
+    const connection = await instance.connect();
+    for (const statement of locked([])) await connection.run(statement);
+    return { instance, connection };
   }
 }

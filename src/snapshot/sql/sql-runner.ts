@@ -1,18 +1,22 @@
 import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import { type Clock, isTailwaterError, Pace, TailwaterError } from '../../base/index.ts';
 import type { Pin } from '../../journal/index.ts';
+import type { FileSystem } from '../../storage/index.ts';
 import { encodeToken, type StreamDefinition } from '../../streams/index.ts';
 import { freshnessOf, positionOf } from '../pinned.ts';
 import type { Pinner } from '../pinner.ts';
 import type { Scanner } from '../scan/scanner.ts';
 import { checkReach } from './check.ts';
+import { TableCopies } from './copies.ts';
 import { jsonOf } from './encode-value.ts';
+import { isUnreadable } from './errors.ts';
+import { createTable, fillTable } from './fill.ts';
 import { needsOf, type SqlNeeds } from './needs.ts';
 import { parseSelect } from './parse.ts';
 import { ParserConnection, Sandbox } from './sandbox.ts';
 import { Slots } from './slots.ts';
 import type { SqlAnswer, SqlColumn, SqlRequest, SqlSettings } from './sql-types.ts';
-import { createTable, isStream, loadTable, type QueriedTable, queriedTable, streamNamed } from './tables.ts';
+import { isStream, type QueriedTable, queriedTable, streamNamed } from './tables.ts';
 
 const DEFAULT_LIMIT = 10_000;
 const MAX_LIMIT = 1_000_000;
@@ -28,6 +32,9 @@ export interface SqlRunnerOptions {
   definitions: () => readonly StreamDefinition[];
   clock: Clock;
   settings: SqlSettings;
+  fs: FileSystem;
+  /** For copies of columns; a folder of its own, removed on `close`. */
+  folder: string;
 }
 
 /**
@@ -38,9 +45,12 @@ export class SqlRunner {
   readonly #options: SqlRunnerOptions;
   readonly #parser = new ParserConnection();
   readonly #slots: Slots;
+  readonly #copies: TableCopies;
 
   constructor(options: SqlRunnerOptions) {
+    const { fs, folder, settings } = options;
     this.#options = options;
+    this.#copies = new TableCopies({ fs, folder, maxBytes: settings.copyBytes });
     this.#slots = new Slots(options.settings.concurrency);
   }
 
@@ -56,28 +66,20 @@ export class SqlRunner {
     if (needs.tables.size > MAX_TABLES) throw badRequest(`a query reads at most ${MAX_TABLES} streams`);
     const release = await this.#slots.take(clock, deadlineMs);
     try {
-      const leftMs = Math.max(1, deadlineAtMs - clock.nowMs());
-      const sandbox = await Sandbox.open(this.#options.settings, clock, leftMs, deadlineMs);
-      const stop = () => sandbox.cancel();
-      signal?.addEventListener('abort', stop, { once: true });
-      try {
-        const wrapped = await this.#limited(sql, limit);
-        return await this.#answer(sandbox, { sql, wrapped, needs, limit, deadlineAtMs, request });
-      } finally {
-        signal?.removeEventListener('abort', stop);
-        sandbox.close();
-      }
+      const wrapped = await this.#limited(sql, limit);
+      return await this.#answer({ sql, wrapped, needs, limit, deadlineMs, deadlineAtMs, request, signal });
     } finally {
       release();
     }
   }
 
   stats(): Record<string, number> {
-    return this.#slots.stats();
+    return { ...this.#slots.stats(), ...this.#copies.stats() };
   }
 
-  close(): Promise<void> {
-    return this.#parser.close();
+  async close(): Promise<void> {
+    await this.#parser.close();
+    await this.#copies.close();
   }
 
   /**
@@ -95,7 +97,7 @@ export class SqlRunner {
     return around(await this.#parser.rewritten(sql));
   }
 
-  async #answer(sandbox: Sandbox, query: RunningQuery): Promise<SqlAnswer> {
+  async #answer(query: RunningQuery): Promise<SqlAnswer> {
     const { pinner, clock } = this.#options;
     const { needs, request, deadlineAtMs } = query;
     const all = this.#options.definitions();
@@ -104,12 +106,8 @@ export class SqlRunner {
     const pins: Pin[] = [];
     try {
       for (const pinned of instant.pinned) pins.push(...(await this.#options.scanner.pin(pinned)));
-      const { names, tables } = await this.#prepared(sandbox, query, instant.pinned);
-      for (const table of tables) await loadTable(table, sandbox, clock);
-      const { columns, rows } = await this.#rows(sandbox, query, names);
       return {
-        columns,
-        rows,
+        ...(await this.#run(query, instant.pinned)),
         freshness: Object.fromEntries(instant.pinned.map(pinned => [pinned.definition.name, freshnessOf(pinned, clock.nowMs())])),
         token: encodeToken({
           shards: [{ shard: instant.shard, seq: instant.throughSegment }],
@@ -121,30 +119,48 @@ export class SqlRunner {
     }
   }
 
-  /** Tables with the columns that are named; all columns where the binder says that it misses some, also for its own advice then. */
-  async #prepared(sandbox: Sandbox, query: RunningQuery, pinned: Pinned[]): Promise<{ names: string[]; tables: QueriedTable[] }> {
+  async #run(query: RunningQuery, pinned: Pinned[]): Promise<Pick<SqlAnswer, 'columns' | 'rows'>> {
+    const { sandbox, tables, names } = await this.#prepared(query, pinned);
     try {
-      return await this.#bound(sandbox, query, pinned, true);
+      for (const [index, table] of tables.entries()) await fillTable(table, index, sandbox, this.#options.clock);
+      return await this.#rows(sandbox, query, names);
     } catch (error) {
-      if (!isTailwaterError(error, 'TW_SQL_INVALID')) throw error;
-      return this.#bound(sandbox, query, pinned, false);
+      throw await explained(error, tables);
+    } finally {
+      await ended(sandbox, tables);
     }
   }
 
-  async #bound(sandbox: Sandbox, { sql, needs }: RunningQuery, pinned: Pinned[], narrow: boolean) {
-    const { schemas } = this.#options.scanner;
-    const tables: QueriedTable[] = [];
-    for (const [index, table] of [...needs.tables.values()].entries()) {
-      tables.push(await queriedTable(table, needs.names, pinned[index], schemas, narrow));
-      await createTable(tables[index], sandbox);
+  /** Tables with the columns that are named; all columns where the binder says that it misses some, also for its own advice then. */
+  async #prepared(query: RunningQuery, pinned: Pinned[]): Promise<PreparedQuery> {
+    try {
+      return await this.#bound(query, pinned, true);
+    } catch (error) {
+      if (!isTailwaterError(error, 'TW_SQL_INVALID')) throw error;
+      return this.#bound(query, pinned, false);
     }
-    const names = await sandbox.step(async connection => {
-      const statement = await (await connection.extractStatements(sql)).prepare(0);
-      const found = Array.from({ length: statement.columnCount }, (_, index) => statement.columnName(index));
-      statement.destroySync();
-      return found;
-    });
-    return { names, tables };
+  }
+
+  /** Before a row is read, so that a query that cannot run costs nothing. */
+  async #bound(query: RunningQuery, pinned: Pinned[], narrow: boolean): Promise<PreparedQuery> {
+    const { scanner, settings, clock } = this.#options;
+    const { sql, needs, deadlineMs, deadlineAtMs, signal } = query;
+    const tables: QueriedTable[] = [];
+    let sandbox: Sandbox | null = null;
+    try {
+      const sources = { schemas: scanner.schemas, copies: this.#copies };
+      for (const [index, table] of [...needs.tables.values()].entries()) {
+        tables.push(await queriedTable(table, needs.names, pinned[index], sources, narrow));
+      }
+      const paths = tables.flatMap(table => table.source?.rows.paths ?? []);
+      const leftMs = Math.max(1, deadlineAtMs - clock.nowMs());
+      sandbox = await Sandbox.open({ limits: settings, clock, leftMs, deadlineMs, paths, signal });
+      for (const table of tables) await createTable(table, sandbox);
+      return { sandbox, tables, names: await namesOf(sql, sandbox) };
+    } catch (error) {
+      await ended(sandbox, tables);
+      throw error;
+    }
   }
 
   async #rows(
@@ -178,14 +194,47 @@ export class SqlRunner {
 
 type Pinned = Awaited<ReturnType<Pinner['pinAll']>>['pinned'][number];
 
+interface PreparedQuery {
+  sandbox: Sandbox;
+  tables: QueriedTable[];
+  /** Of the columns of the answer. */
+  names: string[];
+}
+
+async function namesOf(sql: string, sandbox: Sandbox): Promise<string[]> {
+  return sandbox.step(async connection => {
+    const statement = await (await connection.extractStatements(sql)).prepare(0);
+    const found = Array.from({ length: statement.columnCount }, (_, index) => statement.columnName(index));
+    statement.destroySync();
+    return found;
+  });
+}
+
+async function ended(sandbox: Sandbox | null, tables: readonly QueriedTable[]): Promise<void> {
+  sandbox?.close();
+  for (const { source } of tables) if (source?.kind === 'copy') await source.copy.release();
+}
+
+/** What DuckDB could not read in place is looked at by whoever wrote it. */
+async function explained(error: unknown, tables: readonly QueriedTable[]): Promise<unknown> {
+  if (!isUnreadable(error)) return error;
+  for (const { source } of tables) {
+    const reason = source === null ? error : await source.rows.explain(error.cause);
+    if (isTailwaterError(reason, 'TW_DATA_DAMAGED', 'TW_HISTORY_EXPIRED', 'TW_STORAGE_UNAVAILABLE')) return reason;
+  }
+  return error;
+}
+
 interface RunningQuery {
   sql: string;
   /** With a limit around it. */
   wrapped: string;
   needs: SqlNeeds;
   limit: number;
+  deadlineMs: number;
   deadlineAtMs: number;
   request: SqlRequest;
+  signal: AbortSignal | undefined;
 }
 
 function checkedRequest({

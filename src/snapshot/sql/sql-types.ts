@@ -35,6 +35,8 @@ export interface SqlSettings {
   concurrency: number;
   /** Of the rows of an answer, as JSON. Default 64 MiB. */
   maxAnswerBytes: number;
+  /** Of files with columns of tables that DuckDB cannot read in place, kept for the next query. Default 1 GiB. */
+  copyBytes: number;
 }
 
 export const SQL_DEFAULTS: SqlSettings = {
@@ -42,4 +44,5 @@ export const SQL_DEFAULTS: SqlSettings = {
   threads: 1,
   concurrency: 2,
   maxAnswerBytes: 64 * 1024 * 1024,
+  copyBytes: 1024 ** 3,
 };

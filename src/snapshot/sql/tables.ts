@@ -1,14 +1,12 @@
-import { type Clock, Pace, TailwaterError } from '../../base/index.ts';
+import { TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { Pinned } from '../pinned.ts';
-import { mergedScan } from '../scan/merged-scan.ts';
 import { jsonColumnsOf, resolveColumns, type ScanSchemas } from '../scan/scan-schema.ts';
 import type { ScanPlan } from '../scan/scan-types.ts';
-import { appendBatch, columnSql } from './load.ts';
+import type { TableCopies } from './copies.ts';
 import type { SqlNeeds, TableNeeds } from './needs.ts';
-import type { Sandbox } from './sandbox.ts';
+import { sourceOf, type TableSource } from './sources.ts';
 
-const SLICE_MS = 5;
 const SYSTEM_COLUMNS = ['_partition', '_offset', '_seq', '_key_text', '_time', '_ingested_at', '_headers', '_extra'];
 
 /** A stream of a query: what it is called there, and what is read of it. */
@@ -17,6 +15,7 @@ export interface QueriedTable {
   pinned: Pinned;
   plan: ScanPlan;
   jsonColumns: ReadonlySet<string>;
+  source: TableSource;
 }
 
 /** The stream a query means: the name as it is, else the one stream that is the same but for case. TW_STREAM_NOT_FOUND. */
@@ -40,12 +39,13 @@ export async function queriedTable(
   needs: TableNeeds,
   names: SqlNeeds['names'],
   pinned: Pinned,
-  schemas: ScanSchemas,
+  { schemas, copies }: { schemas: ScanSchemas; copies: TableCopies },
   narrow: boolean,
 ): Promise<QueriedTable> {
   const schema = await schemas.of(pinned);
   const all = [...SYSTEM_COLUMNS, ...schema.columns.map(column => column.name)];
-  const named = needs.all || !narrow ? all : all.filter(name => names.has(name.toLowerCase()));
+  const named =
+    needs.all || !narrow ? all : all.filter(name => names.has(name.toLowerCase()) || needs.columns.has(name.toLowerCase()));
   const { fields, names: columns } = resolveColumns(schema, named.length === 0 ? ['_partition'] : named);
   const plan: ScanPlan = {
     schema,
@@ -62,24 +62,5 @@ export async function queriedTable(
     ordered: true,
     limit: needs.limit,
   };
-  return { needs, pinned, plan, jsonColumns: jsonColumnsOf(schema) };
-}
-
-export async function createTable({ needs, plan, jsonColumns }: QueriedTable, sandbox: Sandbox): Promise<void> {
-  const columns = plan.fields.map(field => `${quoted(field.name)} ${columnSql(field, jsonColumns.has(field.name))}`);
-  await sandbox.step(connection => connection.run(`CREATE OR REPLACE TABLE ${quoted(needs.name)} (${columns.join(', ')})`));
-}
-
-export async function loadTable({ needs, pinned, plan }: QueriedTable, sandbox: Sandbox, clock: Clock): Promise<void> {
-  const appender = await sandbox.step(connection => connection.createAppender(needs.name));
-  const pace = new Pace(clock, SLICE_MS);
-  for await (const batch of mergedScan(pinned, plan, clock)) {
-    await sandbox.step(async () => appendBatch(appender, plan.fields, batch));
-    if (pace.due) await pace.rest();
-  }
-  await sandbox.step(async () => appender.closeSync());
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+  return { needs, pinned, plan, jsonColumns: jsonColumnsOf(schema), source: await sourceOf(pinned, plan, copies) };
 }
