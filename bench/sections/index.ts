@@ -9,6 +9,7 @@ import { iceberg } from './iceberg.ts';
 import { memory } from './memory.ts';
 import { peers } from './peers.ts';
 import { scan } from './scan.ts';
+import { tables } from './tables.ts';
 import { visibility } from './visibility.ts';
 
 export const SECTIONS: readonly Section[] = [
@@ -23,4 +24,5 @@ export const SECTIONS: readonly Section[] = [
   memory,
   features,
   scan,
+  tables,
 ];
