@@ -10,6 +10,7 @@ import { memory } from './memory.ts';
 import { peers } from './peers.ts';
 import { scan } from './scan.ts';
 import { sql } from './sql.ts';
+import { tables } from './tables.ts';
 import { visibility } from './visibility.ts';
 
 export const SECTIONS: readonly Section[] = [
@@ -25,4 +26,5 @@ export const SECTIONS: readonly Section[] = [
   features,
   scan,
   sql,
+  tables,
 ];

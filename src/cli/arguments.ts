@@ -34,6 +34,30 @@ export function parseTime(text: string): NonNullable<StreamSettings['time']> {
   return match === null ? text : { field: match[1], unit: match[2] as TimeUnit };
 }
 
+const BYTE_UNITS: ReadonlyMap<string, number> = new Map(
+  ['B', 'KiB', 'MiB', 'GiB', 'TiB'].map((unit, power): [string, number] => [unit, 1024 ** power]),
+);
+
+/** A duration such as `P30D`, bytes such as `10GiB`, or both with a comma between them. */
+export function parseRetention(text: string): NonNullable<StreamSettings['retention']> {
+  const parts = text.split(',').map(part => part.trim());
+  const sizes = parts.map(bytesOf);
+  const bytes = sizes.find(size => size !== null);
+  if (parts.length === 1) return bytes == null ? text : { bytes };
+  const age = parts.find((_, index) => sizes[index] === null);
+  if (parts.length > 2 || age === undefined || bytes == null)
+    throw new InvalidArgumentError(
+      'It must be a duration, such as P30D, bytes, such as 10GiB, or both with a comma between them.',
+    );
+  return { age, bytes };
+}
+
+/** Null when the text is no size. */
+function bytesOf(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?) ?([KMGT]iB|B)$/.exec(text);
+  return match === null ? null : Math.floor(Number(match[1]) * BYTE_UNITS.get(match[2])!);
+}
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

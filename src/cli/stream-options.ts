@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { JsonObject } from '../base/index.ts';
-import type { StreamKind, StreamSettings, TableFormat } from '../streams/index.ts';
-import { parseCount, parseFields, parseJsonObject, parseTime } from './arguments.ts';
+import type { StreamChanges, StreamKind, StreamSettings, TableFormat } from '../streams/index.ts';
+import { parseCount, parseFields, parseJsonObject, parseRetention, parseTime } from './arguments.ts';
 
 /** What a command may say about a stream it creates. */
 export interface StreamOptions {
@@ -13,7 +13,7 @@ export interface StreamOptions {
   schema?: JsonObject;
   partitions?: number;
   history?: string;
-  retention?: string;
+  retention?: NonNullable<StreamSettings['retention']>;
   ttl?: NonNullable<StreamSettings['ttl']>;
   tableFormat?: TableFormat;
   partitionBy?: string[];
@@ -35,7 +35,11 @@ export function addStreamOptions(command: Command): Command {
     .option('--schema <json>', 'JSON Schema that every value must match', parseJsonObject)
     .option('--partitions <count>', 'number of partitions', parseCount)
     .option('--history <duration>', 'how long superseded versions are kept, such as P7D or forever')
-    .option('--retention <duration>', 'how long records are kept')
+    .option(
+      '--retention <duration or bytes>',
+      'how long records are kept, or how many bytes of them, such as P30D or 10GiB',
+      parseRetention,
+    )
     .option('--ttl <duration or field>', 'how long after its event time a row expires, or the field that says when', parseTtl)
     .addOption(
       new Option(
@@ -50,6 +54,48 @@ export function addStreamOptions(command: Command): Command {
 /** Durations begin with P, as ISO 8601 has it; a field of such a name can be given over HTTP. */
 function parseTtl(text: string): NonNullable<StreamSettings['ttl']> {
   return /^PT?\d/.test(text) ? text : { field: text };
+}
+
+/** What `streams change` may say; `default` takes a setting back to its default. */
+export interface ChangeOptions {
+  history?: string;
+  retention?: OrDefault<StreamSettings['retention']>;
+  ttl?: OrDefault<StreamSettings['ttl']>;
+  maintenance?: OrDefault<StreamSettings['maintenance']>;
+}
+
+/** Commander keeps no null. */
+type OrDefault<T> = NonNullable<T> | typeof DEFAULT;
+
+const DEFAULT = 'default';
+
+export function addChangeOptions(command: Command): Command {
+  return command
+    .option('--history <duration>', 'how long superseded versions are kept, or default')
+    .option(
+      '--retention <duration or bytes>',
+      'how long records are kept, how many bytes of them, or default',
+      orDefault(parseRetention),
+    )
+    .option(
+      '--ttl <duration or field>',
+      'how long after its event time a row expires, the field that says when, or default',
+      orDefault(parseTtl),
+    )
+    .option('--maintenance <json>', 'when work on the table pays, or default', orDefault(parseJsonObject));
+}
+
+export function streamChanges({ history, retention, ttl, maintenance }: ChangeOptions): StreamChanges {
+  return {
+    ...(history === undefined ? {} : { history: history === DEFAULT ? null : history }),
+    ...(retention === undefined ? {} : { retention: retention === DEFAULT ? null : retention }),
+    ...(ttl === undefined ? {} : { ttl: ttl === DEFAULT ? null : ttl }),
+    ...(maintenance === undefined ? {} : { maintenance: maintenance === DEFAULT ? null : maintenance }),
+  };
+}
+
+function orDefault<T>(parse: (text: string) => T): (text: string) => T | typeof DEFAULT {
+  return text => (text === DEFAULT ? text : parse(text));
 }
 
 export function streamSettings(options: StreamOptions): StreamSettings {

@@ -189,7 +189,8 @@ export class Engine implements EngineLike {
   }
 
   async changeStream(name: string, changes: StreamChanges): Promise<StreamInfo> {
-    return this.#info(await this.#parts.catalog.change(name, changes));
+    const { catalog, features } = this.#parts;
+    return this.#info(await features.changingSource(check => catalog.change(name, changes, check)));
   }
 
   async deleteStream(name: string): Promise<void> {

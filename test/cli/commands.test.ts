@@ -221,6 +221,33 @@ describe('streams and compact', () => {
   });
 });
 
+describe('streams change', () => {
+  test('changes what a stream keeps, by duration, bytes or both, and takes settings back to their defaults', async () => {
+    await using cli = await temporaryCli();
+    const definitionAfter = async (...args: string[]) =>
+      ((await cli.json(['streams', ...args])) as { definition: Record<string, unknown> }).definition;
+    const created = await definitionAfter('create', 's', '--retention', '10GiB');
+    expect(created).toMatchObject({ retentionMs: null, retentionBytes: 10 * 1024 ** 3 });
+    expect(await definitionAfter('change', 's', '--retention', 'P30D,1.5MiB', '--ttl', 'until')).toMatchObject({
+      retentionMs: 30 * 86_400_000,
+      retentionBytes: 1_572_864,
+      ttl: { field: 'until' },
+    });
+    const maintained = ['--maintenance', '{"compactionsPerOptimize":3}', '--history', 'PT1H'];
+    expect(await definitionAfter('change', 's', ...maintained)).toMatchObject({
+      retentionBytes: 1_572_864,
+      historyMs: 3_600_000,
+      maintenance: { compactionsPerOptimize: 3 },
+    });
+    const defaults = ['--retention', '--ttl', '--maintenance', '--history'].flatMap(option => [option, 'default']);
+    const { retentionBytes: _retentionBytes, ...rest } = created;
+    expect(await definitionAfter('change', 's', ...defaults)).toEqual(rest);
+    for (const bad of ['P1D,P2D', '1GiB,2GiB', 'P1D,1GiB,2GiB', '10GB', '0B']) {
+      expect((await cli.run(['streams', 'change', 's', '--retention', bad])).code, bad).not.toBe(0);
+    }
+  });
+});
+
 describe('every command', () => {
   const commands = ['start', 'streams', 'ingest', 'tail', 'query', 'compact', 'inspect'];
 

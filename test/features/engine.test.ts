@@ -176,6 +176,34 @@ describe('a feature view', () => {
       });
     }));
 
+  test('keeps its stream from being changed to keep less than it needs', () =>
+    withEngine(async tailwater => {
+      await tailwater.createStream('logs', { kind: 'append', retention: 'P2D' });
+      await tailwater.createStream('others', { kind: 'append', retention: 'P2D' });
+      const { definition } = await tailwater.getStream('logs');
+      await tailwater.features.apply({
+        name: 'daily',
+        definition: {
+          source: 'logs',
+          entity: 'user',
+          history: '1h',
+          features: { n: { aggregate: 'count', window: { sliding: '24h' } } },
+        },
+      });
+      const less = [{ retention: 'P1D' }, { ttl: 'PT24H' }, { ttl: { field: 'until' } }, { retention: { bytes: 1000 } }];
+      for (const changes of less) {
+        await expect(tailwater.changeStream('logs', changes), JSON.stringify(changes)).rejects.toMatchObject({
+          code: 'TW_VIEW_DEFINITION',
+          data: { view: 'daily' },
+        });
+        await tailwater.changeStream('others', changes);
+      }
+      expect((await tailwater.getStream('logs')).definition).toEqual(definition);
+      expect((await tailwater.changeStream('logs', { retention: 'PT25H' })).definition.retentionMs).toBe(25 * 3_600_000);
+      await tailwater.features.remove('daily');
+      expect((await tailwater.changeStream('logs', less[0])).definition.retentionMs).toBe(24 * 3_600_000);
+    }));
+
   test('over a stream of which records have expired is made of the others', async () => {
     const clock = setClock();
     await withEngine(

@@ -4,10 +4,17 @@ import { addCommonOptions, addExamples } from '../common.ts';
 import { withTailwater } from '../connect.ts';
 import type { CliContext, CommonOptions } from '../context.ts';
 import { bytesText, printJson, printLine, printTable } from '../output.ts';
-import { addStreamOptions, type StreamOptions, streamSettings } from '../stream-options.ts';
+import {
+  addChangeOptions,
+  addStreamOptions,
+  type ChangeOptions,
+  type StreamOptions,
+  streamChanges,
+  streamSettings,
+} from '../stream-options.ts';
 
 export function addStreamsCommand(program: Command, context: CliContext): void {
-  const streams = program.command('streams').description('list, show, create and delete streams');
+  const streams = program.command('streams').description('list, show, create, change and delete streams');
   const list = streams.command('list', { isDefault: true }).description('every stream, with what it holds');
   addCommonOptions(list, context).action((options: CommonOptions) => listStreams(options, context));
   const show = streams.command('show').description('one stream: its definition, offsets and columns').argument('<stream>');
@@ -16,12 +23,19 @@ export function addStreamsCommand(program: Command, context: CliContext): void {
   addCommonOptions(create, context).action((name: string, options: StreamOptions & CommonOptions) =>
     createStream(name, options, context),
   );
+  const change = addChangeOptions(
+    streams.command('change').description('change what a stream keeps; its data stays').argument('<stream>'),
+  );
+  addCommonOptions(change, context).action((name: string, options: ChangeOptions & CommonOptions) =>
+    changeStream(name, options, context),
+  );
   const remove = streams.command('delete').description('delete a stream and its data').argument('<stream>');
   addCommonOptions(remove, context).action((name: string, options: CommonOptions) => deleteStream(name, options, context));
   addExamples(streams, [
     'streams',
     'streams create tickets --key id --time opened_at --search subject,body --embed subject,body',
     'streams show tickets --json',
+    'streams change tickets --retention P30D,10GiB --history default',
     'streams delete tickets',
   ]);
 }
@@ -54,6 +68,12 @@ function showStream(name: string, options: CommonOptions, context: CliContext): 
 function createStream(name: string, options: StreamOptions & CommonOptions, context: CliContext): Promise<void> {
   return withTailwater(options, { create: true }, async ({ api }) =>
     printStream(await api.createStream(name, streamSettings(options)), options, context),
+  );
+}
+
+function changeStream(name: string, options: ChangeOptions & CommonOptions, context: CliContext): Promise<void> {
+  return withTailwater(options, { create: false }, async ({ api }) =>
+    printStream(await api.changeStream(name, streamChanges(options)), options, context),
   );
 }
 

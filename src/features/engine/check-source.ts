@@ -1,4 +1,4 @@
-import { TailwaterError } from '../../base/index.ts';
+import { isTailwaterError, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import { invalid } from '../definition/problems.ts';
 import type { ViewPlan } from '../plan.ts';
@@ -25,6 +25,17 @@ export function checkSource(plan: ViewPlan, source: StreamDefinition): void {
   }
   if (kind === 'upsert' && historyMs !== null && plan.historyMs + MAX_AHEAD_MS > historyMs) {
     throw invalid('history', `is beyond the ${historyMs} ms for which stream "${name}" keeps what was replaced`);
+  }
+}
+
+/** As `checkSource`, for a stream that is about to change under a view. */
+export function checkChange(view: string, plan: ViewPlan, after: StreamDefinition): void {
+  try {
+    checkSource(plan, after);
+  } catch (error) {
+    if (!isTailwaterError(error, 'TW_VIEW_DEFINITION')) throw error;
+    const detail = `Feature view "${view}" needs more than stream "${after.name}" would keep. ${error.message}`;
+    throw new TailwaterError('TW_VIEW_DEFINITION', { detail, data: { view } });
   }
 }
 

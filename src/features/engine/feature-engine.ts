@@ -10,7 +10,7 @@ import { sweepOf } from '../historical/sweep.ts';
 import { planView } from '../plan.ts';
 import type { FeatureEvent } from '../state/view-state.ts';
 import { changesBetween, changesServedValues } from './changes.ts';
-import { checkInstants, checkSource } from './check-source.ts';
+import { checkChange, checkInstants, checkSource } from './check-source.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type {
   HistoricalAnswer,
@@ -125,6 +125,20 @@ export class FeatureEngine {
       recordsToRead: rebuilds ? headsOf(pinned).reduce((sum, head) => sum + head + 1, 0) : 0,
       ...sampled,
     };
+  }
+
+  /**
+   * Runs a change of a stream while no view changes. It asks `check` about the stream as it would be, which throws TW_VIEW_DEFINITION when a
+   * view needs more than that would keep.
+   */
+  changingSource<T>(change: (check: (after: StreamDefinition) => void) => Promise<T>): Promise<T> {
+    return this.#inTurn(() =>
+      change(after => {
+        for (const { stored, live } of this.#views.values()) {
+          if (live.source.incarnation === after.incarnation) checkChange(stored.name, planView(stored.current.definition), after);
+        }
+      }),
+    );
   }
 
   /** Throws TW_VIEW_NOT_FOUND. */

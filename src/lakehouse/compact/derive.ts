@@ -1,6 +1,7 @@
 import { fromUtf8, type JsonValue, type Pace } from '../../base/index.ts';
 import { analyze, embedText, type StreamDefinition, type StreamRecord, searchText } from '../../streams/index.ts';
 import { inferSchema } from '../columns/infer.ts';
+import { SettledValues } from '../columns/settled-values.ts';
 import type { StatisticsCollector } from '../statistics/collector.ts';
 import type { TableSchema } from '../table-types.ts';
 import type { VectorRequest } from './settings.ts';
@@ -32,6 +33,10 @@ export async function deriveStep(
   const derived: DerivedStep = { schema: base, texts: [], embed: [], embedPositions: [] };
   if (definition.kind === 'upsert') for (const row of rows) if (row.key !== null) statistics.addKey(row.key, 1);
   if (definition.schema !== null && definition.search === null && definition.embed === null) return derived;
+  if (definition.search === null && definition.embed === null) {
+    derived.schema = await inferred(definition, base, records, pace);
+    return derived;
+  }
   let position = 0;
   for (let at = 0; at < records.length; at += CHUNK_RECORDS) {
     if (pace.due) await pace.rest();
@@ -43,6 +48,28 @@ export async function deriveStep(
     }
   }
   return derived;
+}
+
+/** Only what may change the schema is parsed. */
+async function inferred(
+  definition: StreamDefinition,
+  base: TableSchema,
+  records: readonly StreamRecord[],
+  pace: Pace,
+): Promise<TableSchema> {
+  let schema = base;
+  let settled = new SettledValues(schema);
+  for (let at = 0; at < records.length; at += CHUNK_RECORDS) {
+    if (pace.due) await pace.rest();
+    const values: JsonValue[] = [];
+    for (const { value } of records.slice(at, at + CHUNK_RECORDS)) {
+      if (value !== null && !settled.has(value)) values.push(parseValue(value));
+    }
+    const next = inferSchema(schema, definition, values);
+    if (next !== schema) settled = new SettledValues(next);
+    schema = next;
+  }
+  return schema;
 }
 
 function deriveRow(

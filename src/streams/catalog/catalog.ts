@@ -127,8 +127,15 @@ export class Catalog {
     return claim;
   }
 
-  /** Changes settings of a stream that lives: its data stays. TW_STREAM_NOT_FOUND, TW_BAD_REQUEST. */
-  async change(name: string, changes: StreamChanges): Promise<StreamDefinition> {
+  /**
+   * Changes settings of a stream that lives: its data stays. TW_STREAM_NOT_FOUND, TW_BAD_REQUEST, and what `check` throws about the definition
+   * that would be: nothing is changed then.
+   */
+  async change(
+    name: string,
+    changes: StreamChanges,
+    check: (after: StreamDefinition) => void = () => {},
+  ): Promise<StreamDefinition> {
     await this.#replica.refresh();
     const { incarnation } = this.require(name);
     return this.#replica.propose(state => {
@@ -136,6 +143,7 @@ export class Catalog {
       if (stream?.definition.incarnation !== incarnation) throw notFound(name);
       const definition = changedDefinition(stream.definition, changes);
       if (isDeepStrictEqual(definition, stream.definition)) return { kind: 'done', result: definition };
+      check(definition);
       return this.#entry({ kind: 'changed', definition }, definition);
     });
   }
