@@ -160,8 +160,10 @@ class PlanBuilder {
 
 /** What a row keeps of an event's value: the input of each measure, null where the event does not count. */
 export function inputsOf(plan: ViewPlan, value: JsonValue): (Input | null)[] {
-  return plan.inputs.map(({ field, filter, inputOf }) => {
-    if (filter !== null && !matches(filter, value)) return null;
-    return inputOf(field === null ? true : valueAt(value, field));
-  });
+  return plan.inputs.map(input => inputOf(input, value));
+}
+
+export function inputOf({ field, filter, inputOf: own }: InputPlan, value: JsonValue): Input | null {
+  if (filter !== null && !matches(filter, value)) return null;
+  return own(field === null ? true : valueAt(value, field));
 }
