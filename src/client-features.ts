@@ -1,18 +1,20 @@
 import type { HttpRequest } from './client-transport.ts';
-import type {
-  Features,
-  FeatureValues,
-  FeatureView,
-  HistoricalAnswer,
-  HistoricalRequest,
-  OnlineAnswer,
-  OnlineRequest,
-  ServiceAnswer,
-  ServiceRequest,
-  ViewInfo,
-  ViewPlanAnswer,
+import {
+  type Features,
+  type FeatureValues,
+  type FeatureView,
+  type HistoricalAnswer,
+  historicalWithFunctions,
+  type OnlineAnswer,
+  type OnlineRequest,
+  onlineWithFunctions,
+  requireNoFunctions,
+  type ServiceAnswer,
+  type ServiceRequest,
+  type ViewInfo,
+  type ViewPlanAnswer,
 } from './features/index.ts';
-import type { FeaturesApi, ViewInput } from './server/index.ts';
+import type { FeaturesApi, TrainingRequest, ViewInput } from './server/index.ts';
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
 
@@ -33,12 +35,14 @@ export class ClientFeatures implements FeaturesApi {
     this.#longMs = longMs;
   }
 
-  apply({ name, definition }: ViewInput, { replaces }: { replaces?: string } = {}): Promise<ViewInfo> {
+  async apply({ name, definition }: ViewInput, { replaces }: { replaces?: string } = {}): Promise<ViewInfo> {
+    requireNoFunctions(definition);
     const query = replaces === undefined ? '' : `?replaces=${encodeURIComponent(replaces)}`;
     return this.#body('PUT', `${viewPath(name)}${query}`, definition);
   }
 
-  plan({ name, definition }: ViewInput, { sampleEntities }: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
+  async plan({ name, definition }: ViewInput, { sampleEntities }: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
+    requireNoFunctions(definition);
     const query = sampleEntities === undefined ? '' : `?sampleEntities=${sampleEntities}`;
     return this.#body('POST', `${viewPath(name)}/plan${query}`, definition, this.#longMs);
   }
@@ -59,15 +63,16 @@ export class ClientFeatures implements FeaturesApi {
     view: FeatureView<F> | string,
     request: OnlineRequest,
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
-    return this.#body('POST', `${viewPath(typeof view === 'string' ? view : view.name)}/online`, request);
+    const read = (name: string, own: OnlineRequest): Promise<OnlineAnswer> => this.#body('POST', `${viewPath(name)}/online`, own);
+    return onlineWithFunctions(view, request, read) as Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>>;
   }
 
   service(request: ServiceRequest): Promise<ServiceAnswer> {
     return this.#body('POST', '/v1/features/online', request);
   }
 
-  historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
-    return this.#body('POST', '/v1/features/historical', request, this.#longMs);
+  historical(request: TrainingRequest): Promise<HistoricalAnswer> {
+    return historicalWithFunctions(request, own => this.#body('POST', '/v1/features/historical', own, this.#longMs));
   }
 
   #body<T>(method: string, path: string, content: unknown, timeoutMs?: number): Promise<T> {

@@ -1,19 +1,21 @@
 import type { JsonValue } from '../base/index.ts';
-import type {
-  FeatureEngine,
-  Features,
-  FeatureValues,
-  FeatureView,
-  HistoricalAnswer,
-  HistoricalRequest,
-  OnlineAnswer,
-  OnlineRequest,
-  ServiceAnswer,
-  ServiceRequest,
-  ViewInfo,
-  ViewPlanAnswer,
+import {
+  type FeatureEngine,
+  type Features,
+  type FeatureValues,
+  type FeatureView,
+  type HistoricalAnswer,
+  historicalWithFunctions,
+  type OnlineAnswer,
+  type OnlineRequest,
+  onlineWithFunctions,
+  requireNoFunctions,
+  type ServiceAnswer,
+  type ServiceRequest,
+  type ViewInfo,
+  type ViewPlanAnswer,
 } from '../features/index.ts';
-import type { FeaturesApi, ViewInput } from './features-api.ts';
+import type { FeaturesApi, TrainingRequest, ViewInput } from './features-api.ts';
 
 /** The feature engine of this process behind the interface that the HTTP client has too. */
 export class EngineFeatures implements FeaturesApi {
@@ -23,11 +25,13 @@ export class EngineFeatures implements FeaturesApi {
     this.#engine = engine;
   }
 
-  apply({ name, definition }: ViewInput, options: { replaces?: string } = {}): Promise<ViewInfo> {
+  async apply({ name, definition }: ViewInput, options: { replaces?: string } = {}): Promise<ViewInfo> {
+    requireNoFunctions(definition);
     return this.#engine.apply(name, definition as JsonValue, options);
   }
 
-  plan({ name, definition }: ViewInput, options: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
+  async plan({ name, definition }: ViewInput, options: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
+    requireNoFunctions(definition);
     return this.#engine.plan(name, definition as JsonValue, options);
   }
 
@@ -47,7 +51,7 @@ export class EngineFeatures implements FeaturesApi {
     view: FeatureView<F> | string,
     request: OnlineRequest,
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
-    const answer = await this.#engine.online(typeof view === 'string' ? view : view.name, request);
+    const answer = await onlineWithFunctions(view, request, (name, own) => this.#engine.online(name, own));
     return answer as OnlineAnswer<FeatureValues<FeatureView<F>>>;
   }
 
@@ -55,7 +59,7 @@ export class EngineFeatures implements FeaturesApi {
     return this.#engine.service(request);
   }
 
-  async historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
-    return this.#engine.historical(request);
+  async historical(request: TrainingRequest): Promise<HistoricalAnswer> {
+    return historicalWithFunctions(request, own => this.#engine.historical(own));
   }
 }

@@ -17,6 +17,9 @@ import type {
 /** A view from `featureView`, or its name and its definition as JSON. */
 export type ViewInput = FeatureView | { name: string; definition: FeatureViewDefinition | JsonValue };
 
+/** As over HTTP, where views may also be ones from `featureView` and `onDemand`. */
+export type TrainingRequest = Omit<HistoricalRequest, 'views'> & { views: readonly (string | FeatureView)[] };
+
 /** Feature views: the same on the embedded engine and the HTTP client. Every rejection is a TailwaterError. */
 export interface FeaturesApi {
   /**
@@ -37,5 +40,5 @@ export interface FeaturesApi {
   /** Several views at one instant. */
   service(request: ServiceRequest): Promise<ServiceAnswer>;
   /** Training rows: features point in time, for any rows of entities and times. */
-  historical(request: HistoricalRequest): Promise<HistoricalAnswer>;
+  historical(request: TrainingRequest): Promise<HistoricalAnswer>;
 }

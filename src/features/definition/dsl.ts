@@ -155,6 +155,8 @@ export interface FeatureView<F extends Features = Features> {
   readonly definition: FeatureViewDefinition;
   /** For the compiler only; see FeatureValues. */
   readonly features?: F;
+  /** Features that `onDemand` added, in the order in which they are computed. */
+  readonly functions?: readonly { name: string; compute: (values: never, request: Readonly<JsonObject>) => unknown }[];
 }
 
 /** The values of a view's features, by name: of the online answer and of a training row. */
