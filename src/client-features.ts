@@ -1,20 +1,20 @@
+import { requireNoFunctions } from './base/index.ts';
 import type { HttpRequest } from './client-transport.ts';
-import {
-  type Features,
-  type FeatureValues,
-  type FeatureView,
-  type HistoricalAnswer,
-  historicalWithFunctions,
-  type OnlineAnswer,
-  type OnlineRequest,
-  onlineWithFunctions,
-  requireNoFunctions,
-  type ServiceAnswer,
-  type ServiceRequest,
-  type ViewInfo,
-  type ViewPlanAnswer,
+import type {
+  Features,
+  FeatureValues,
+  FeatureView,
+  HistoricalAnswer,
+  HistoricalRequest,
+  OnlineAnswer,
+  OnlineRequest,
+  ServiceAnswer,
+  ServiceRequest,
+  TrainingRequest,
+  ViewInfo,
+  ViewPlanAnswer,
 } from './features/index.ts';
-import type { FeaturesApi, TrainingRequest, ViewInput } from './server/index.ts';
+import type { FeaturesApi, ViewInput } from './server/index.ts';
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
 
@@ -59,20 +59,29 @@ export class ClientFeatures implements FeaturesApi {
     await this.#sender.text({ method: 'DELETE', path: viewPath(name), repeatable: false });
   }
 
-  online<F extends Features>(
+  async online<F extends Features>(
     view: FeatureView<F> | string,
     request: OnlineRequest,
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
-    const read = (name: string, own: OnlineRequest): Promise<OnlineAnswer> => this.#body('POST', `${viewPath(name)}/online`, own);
-    return onlineWithFunctions(view, request, read) as Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>>;
+    const name = typeof view === 'string' ? view : view.name;
+    const onDemand = typeof view === 'string' ? undefined : view.onDemand;
+    const read = (own: OnlineRequest): Promise<OnlineAnswer> => this.#body('POST', `${viewPath(name)}/online`, own);
+    const answer = await (onDemand === undefined ? read(request) : onDemand.online(request, read));
+    return answer as OnlineAnswer<FeatureValues<FeatureView<F>>>;
   }
 
   service(request: ServiceRequest): Promise<ServiceAnswer> {
     return this.#body('POST', '/v1/features/online', request);
   }
 
-  historical(request: TrainingRequest): Promise<HistoricalAnswer> {
-    return historicalWithFunctions(request, own => this.#body('POST', '/v1/features/historical', own, this.#longMs));
+  async historical(request: TrainingRequest): Promise<HistoricalAnswer> {
+    const read = (own: HistoricalRequest): Promise<HistoricalAnswer> =>
+      this.#body('POST', '/v1/features/historical', own, this.#longMs);
+    const computing = request.views.find(view => typeof view !== 'string' && view.onDemand !== undefined) as
+      | FeatureView
+      | undefined;
+    if (computing !== undefined) return computing.onDemand!.historical(request, read);
+    return read({ ...request, views: request.views.map(view => (typeof view === 'string' ? view : view.name)) });
   }
 
   #body<T>(method: string, path: string, content: unknown, timeoutMs?: number): Promise<T> {

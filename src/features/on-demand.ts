@@ -7,9 +7,23 @@ import { expressionNames } from './expression/names.ts';
 import { parseExpression } from './expression/parse.ts';
 import { requireFree } from './historical/spine.ts';
 
-/** Pure: of the values of one entity at one instant, and of the request's values (online) or the row's other members (training). */
-export type OnDemandFunction = (values: never, request: Readonly<JsonObject>) => JsonValue | undefined;
+/** What reads of a view with functions do; whoever has the view, such as the HTTP client, needs no code of this package for it. */
+export interface OnDemandReader {
+  /** In the order in which they are computed. */
+  functions: readonly { name: string; compute: unknown }[];
+  /** `read` answers for what is stored. */
+  online(request: OnlineRequest, read: (request: OnlineRequest) => Promise<OnlineAnswer>): Promise<OnlineAnswer>;
+  /** Of all views of the request. */
+  historical(
+    request: TrainingRequest,
+    read: (request: HistoricalRequest) => Promise<HistoricalAnswer>,
+  ): Promise<HistoricalAnswer>;
+}
 
+/** As over HTTP, where views may also be ones from `featureView` and `onDemand`. */
+export type TrainingRequest = Omit<HistoricalRequest, 'views'> & { views: readonly (string | FeatureView)[] };
+
+/** Pure: of the values of one entity at one instant, and of the request's values (online) or the row's other members (training). */
 type FunctionsOf<F extends Features> = Record<
   string,
   (values: FeatureValues<FeatureView<F>>, request: Readonly<JsonObject>) => JsonValue | undefined
@@ -40,7 +54,7 @@ export function onDemand<F extends Features, const D extends FunctionsOf<F>>(
     const at = `onDemand.${name.slice(0, 120)}`;
     if (!FEATURE_NAME.test(name) || name === '__proto__') throw invalid(at, 'is no name of a feature');
     if (typeof compute !== 'function') throw invalid(at, 'must be a function');
-    if (Object.hasOwn(features, name) || view.functions?.some(known => known.name === name)) {
+    if (Object.hasOwn(features, name) || view.onDemand?.functions.some(known => known.name === name)) {
       throw invalid(at, 'is the name of another feature of the view');
     }
     const expression = used.get(name);
@@ -52,24 +66,28 @@ export function onDemand<F extends Features, const D extends FunctionsOf<F>>(
     }
   }
   const layer = Object.entries(functions).map(([name, compute]) => ({ name, compute }));
-  return { ...view, functions: [...(view.functions ?? []), ...layer] } as FeatureView<F & ComputedFeatures<D>>;
+  const extended: FeatureView = { name: view.name, definition: view.definition };
+  const reader: OnDemandReader = {
+    functions: [...(view.onDemand?.functions ?? []), ...layer],
+    online: (request, read) => onlineWithFunctions({ ...extended, onDemand: reader }, request, read),
+    historical: historicalWithFunctions,
+  };
+  return { ...extended, onDemand: reader } as FeatureView<F & ComputedFeatures<D>>;
 }
 
-type Views = readonly (string | FeatureView)[];
+type ComputingView = FeatureView & { onDemand: OnDemandReader };
 
-/** An online read of a view with its functions. `read` answers for what is stored. */
-export async function onlineWithFunctions(
-  view: FeatureView | string,
+async function onlineWithFunctions(
+  view: ComputingView,
   request: OnlineRequest,
-  read: (name: string, request: OnlineRequest) => Promise<OnlineAnswer>,
+  read: (request: OnlineRequest) => Promise<OnlineAnswer>,
 ): Promise<OnlineAnswer> {
-  if (typeof view === 'string' || view.functions === undefined) return read(typeof view === 'string' ? view : view.name, request);
-  const { functions } = view;
+  const { functions } = view.onDemand;
   const { features: asked, ...rest } = request;
   const own = new Set(functions.map(({ name }) => name));
   // Functions may use any feature; names that are neither are the engine's to refuse.
   const unknown = asked?.filter(name => !own.has(name) && !Object.hasOwn(view.definition.features, name)) ?? [];
-  const answer = await read(view.name, unknown.length > 0 ? { ...rest, features: unknown } : rest);
+  const answer = await read(unknown.length > 0 ? { ...rest, features: unknown } : rest);
   const names = asked ?? [...Object.keys(view.definition.features), ...own];
   const entities = answer.entities.map(({ entity, values, details }, index) => {
     const given = Array.isArray(request.request) ? request.request[index] : request.request;
@@ -85,15 +103,14 @@ export async function onlineWithFunctions(
   return { ...answer, entities };
 }
 
-/** Training rows of views with their functions. `read` answers for what is stored. */
-export async function historicalWithFunctions(
-  { views, ...request }: Omit<HistoricalRequest, 'views'> & { views: Views },
+async function historicalWithFunctions(
+  { views, ...request }: TrainingRequest,
   read: (request: HistoricalRequest) => Promise<HistoricalAnswer>,
 ): Promise<HistoricalAnswer> {
   const prefixOf = (view: FeatureView): string => (views.length === 1 ? '' : `${view.name}.`);
-  const computing = views.filter(view => typeof view !== 'string').filter(({ functions }) => functions !== undefined);
+  const computing = views.filter(view => typeof view !== 'string' && view.onDemand !== undefined) as ComputingView[];
   requireFree(
-    computing.flatMap(view => view.functions!.map(({ name }) => `${prefixOf(view)}${name}`)),
+    computing.flatMap(view => view.onDemand.functions.map(({ name }) => `${prefixOf(view)}${name}`)),
     request.rows,
   );
   const answer = await read({ ...request, views: views.map(view => (typeof view === 'string' ? view : view.name)) });
@@ -103,16 +120,16 @@ export async function historicalWithFunctions(
     for (const [index, row] of answer.rows.entries()) {
       const values = Object.fromEntries(stored.map(name => [name, row[`${prefix}${name}`]]));
       const all = computed(view, values, request.rows[index]);
-      for (const { name } of view.functions!) row[`${prefix}${name}`] = all[name];
+      for (const { name } of view.onDemand.functions) row[`${prefix}${name}`] = all[name];
     }
   }
   return answer;
 }
 
 /** All values, those of functions last. Throws TW_VIEW_DEFINITION naming a function that threw. */
-function computed(view: FeatureView, stored: JsonObject, request: Readonly<JsonObject>): JsonObject {
+function computed(view: ComputingView, stored: JsonObject, request: Readonly<JsonObject>): JsonObject {
   const values = { ...stored };
-  for (const { name, compute } of view.functions!) {
+  for (const { name, compute } of view.onDemand.functions) {
     const call = compute as (values: JsonObject, request: Readonly<JsonObject>) => JsonValue | undefined;
     try {
       values[name] = jsonOf(call(values, request));
@@ -126,11 +143,4 @@ function computed(view: FeatureView, stored: JsonObject, request: Readonly<JsonO
 
 function jsonOf(value: JsonValue | undefined): JsonValue {
   return value === undefined || (typeof value === 'number' && !Number.isFinite(value)) ? null : value;
-}
-
-/** Throws TW_VIEW_DEFINITION where a definition has a function: JSON would leave it out without a word. */
-export function requireNoFunctions(value: unknown, at = 'definition'): void {
-  if (typeof value === 'function') throw invalid(at, 'is a function, which JSON cannot carry; add it with onDemand(view, …)');
-  if (typeof value !== 'object' || value === null) return;
-  for (const [name, member] of Object.entries(value)) requireNoFunctions(member, at === 'definition' ? name : `${at}.${name}`);
 }

@@ -1,21 +1,20 @@
-import type { JsonValue } from '../base/index.ts';
-import {
-  type FeatureEngine,
-  type Features,
-  type FeatureValues,
-  type FeatureView,
-  type HistoricalAnswer,
-  historicalWithFunctions,
-  type OnlineAnswer,
-  type OnlineRequest,
-  onlineWithFunctions,
-  requireNoFunctions,
-  type ServiceAnswer,
-  type ServiceRequest,
-  type ViewInfo,
-  type ViewPlanAnswer,
+import { type JsonValue, requireNoFunctions } from '../base/index.ts';
+import type {
+  FeatureEngine,
+  Features,
+  FeatureValues,
+  FeatureView,
+  HistoricalAnswer,
+  HistoricalRequest,
+  OnlineAnswer,
+  OnlineRequest,
+  ServiceAnswer,
+  ServiceRequest,
+  TrainingRequest,
+  ViewInfo,
+  ViewPlanAnswer,
 } from '../features/index.ts';
-import type { FeaturesApi, TrainingRequest, ViewInput } from './features-api.ts';
+import type { FeaturesApi, ViewInput } from './features-api.ts';
 
 /** The feature engine of this process behind the interface that the HTTP client has too. */
 export class EngineFeatures implements FeaturesApi {
@@ -51,7 +50,10 @@ export class EngineFeatures implements FeaturesApi {
     view: FeatureView<F> | string,
     request: OnlineRequest,
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
-    const answer = await onlineWithFunctions(view, request, (name, own) => this.#engine.online(name, own));
+    const name = typeof view === 'string' ? view : view.name;
+    const onDemand = typeof view === 'string' ? undefined : view.onDemand;
+    const read = (own: OnlineRequest): Promise<OnlineAnswer> => this.#engine.online(name, own);
+    const answer = await (onDemand === undefined ? read(request) : onDemand.online(request, read));
     return answer as OnlineAnswer<FeatureValues<FeatureView<F>>>;
   }
 
@@ -60,6 +62,11 @@ export class EngineFeatures implements FeaturesApi {
   }
 
   async historical(request: TrainingRequest): Promise<HistoricalAnswer> {
-    return historicalWithFunctions(request, own => this.#engine.historical(own));
+    const read = (own: HistoricalRequest): Promise<HistoricalAnswer> => this.#engine.historical(own);
+    const computing = request.views.find(view => typeof view !== 'string' && view.onDemand !== undefined) as
+      | FeatureView
+      | undefined;
+    if (computing !== undefined) return computing.onDemand!.historical(request, read);
+    return read({ ...request, views: request.views.map(view => (typeof view === 'string' ? view : view.name)) });
   }
 }

@@ -5,20 +5,17 @@ import type {
   FeatureView,
   FeatureViewDefinition,
   HistoricalAnswer,
-  HistoricalRequest,
   OnlineAnswer,
   OnlineRequest,
   ServiceAnswer,
   ServiceRequest,
+  TrainingRequest,
   ViewInfo,
   ViewPlanAnswer,
 } from '../features/index.ts';
 
 /** A view from `featureView`, or its name and its definition as JSON. */
 export type ViewInput = FeatureView | { name: string; definition: FeatureViewDefinition | JsonValue };
-
-/** As over HTTP, where views may also be ones from `featureView` and `onDemand`. */
-export type TrainingRequest = Omit<HistoricalRequest, 'views'> & { views: readonly (string | FeatureView)[] };
 
 /** Feature views: the same on the embedded engine and the HTTP client. Every rejection is a TailwaterError. */
 export interface FeaturesApi {

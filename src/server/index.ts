@@ -32,7 +32,7 @@ export { encodeQueryAnswer, encodeReadAnswer, encodeRecord, encodeSqlAnswer } fr
 export { parseReadFrom } from './api-mapping.ts';
 export { previewCollection } from './collect/preview-folder.ts';
 export { pathsOf } from './data-folder.ts';
-export type { FeaturesApi, TrainingRequest, ViewInput } from './features-api.ts';
+export type { FeaturesApi, ViewInput } from './features-api.ts';
 export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts';
 export type { EngineOptions } from './settings.ts';
 export { Tailwater } from './tailwater.ts';
