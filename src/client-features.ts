@@ -1,3 +1,4 @@
+import { requireNoFunctions } from './base/index.ts';
 import type { HttpRequest } from './client-transport.ts';
 import type {
   Features,
@@ -9,6 +10,7 @@ import type {
   OnlineRequest,
   ServiceAnswer,
   ServiceRequest,
+  TrainingRequest,
   ViewInfo,
   ViewPlanAnswer,
 } from './features/index.ts';
@@ -33,12 +35,14 @@ export class ClientFeatures implements FeaturesApi {
     this.#longMs = longMs;
   }
 
-  apply({ name, definition }: ViewInput, { replaces }: { replaces?: string } = {}): Promise<ViewInfo> {
+  async apply({ name, definition }: ViewInput, { replaces }: { replaces?: string } = {}): Promise<ViewInfo> {
+    requireNoFunctions(definition);
     const query = replaces === undefined ? '' : `?replaces=${encodeURIComponent(replaces)}`;
     return this.#body('PUT', `${viewPath(name)}${query}`, definition);
   }
 
-  plan({ name, definition }: ViewInput, { sampleEntities }: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
+  async plan({ name, definition }: ViewInput, { sampleEntities }: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
+    requireNoFunctions(definition);
     const query = sampleEntities === undefined ? '' : `?sampleEntities=${sampleEntities}`;
     return this.#body('POST', `${viewPath(name)}/plan${query}`, definition, this.#longMs);
   }
@@ -55,19 +59,29 @@ export class ClientFeatures implements FeaturesApi {
     await this.#sender.text({ method: 'DELETE', path: viewPath(name), repeatable: false });
   }
 
-  online<F extends Features>(
+  async online<F extends Features>(
     view: FeatureView<F> | string,
     request: OnlineRequest,
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
-    return this.#body('POST', `${viewPath(typeof view === 'string' ? view : view.name)}/online`, request);
+    const name = typeof view === 'string' ? view : view.name;
+    const onDemand = typeof view === 'string' ? undefined : view.onDemand;
+    const read = (own: OnlineRequest): Promise<OnlineAnswer> => this.#body('POST', `${viewPath(name)}/online`, own);
+    const answer = await (onDemand === undefined ? read(request) : onDemand.online(request, read));
+    return answer as OnlineAnswer<FeatureValues<FeatureView<F>>>;
   }
 
   service(request: ServiceRequest): Promise<ServiceAnswer> {
     return this.#body('POST', '/v1/features/online', request);
   }
 
-  historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
-    return this.#body('POST', '/v1/features/historical', request, this.#longMs);
+  async historical(request: TrainingRequest): Promise<HistoricalAnswer> {
+    const read = (own: HistoricalRequest): Promise<HistoricalAnswer> =>
+      this.#body('POST', '/v1/features/historical', own, this.#longMs);
+    const computing = request.views.find(view => typeof view !== 'string' && view.onDemand !== undefined) as
+      | FeatureView
+      | undefined;
+    if (computing !== undefined) return computing.onDemand!.historical(request, read);
+    return read({ ...request, views: request.views.map(view => (typeof view === 'string' ? view : view.name)) });
   }
 
   #body<T>(method: string, path: string, content: unknown, timeoutMs?: number): Promise<T> {

@@ -21,6 +21,7 @@ export {
   maxN,
   min,
   minN,
+  onDemand,
   percentiles,
   ratio,
   stddev,

@@ -9,6 +9,7 @@ export interface RowsInput {
 
 export interface RowsResult {
   ms: number;
+  cpuSeconds: number;
   /** By feature, the sum of its values over all rows. */
   totals: number[];
 }
@@ -30,13 +31,15 @@ export async function rowsInDuckDb({ events, spine }: RowsInput): Promise<RowsRe
     `max(e.amount) ${within(30 * DAY_MS)}`,
     `count(DISTINCT e.page) ${within(7 * DAY_MS)}`,
   ].map((column, index) => `${column} AS f${index}`);
+  const before = process.cpuUsage();
   const ms = await timed(() =>
     connection.run(`CREATE TABLE answers AS SELECT s.idx, ${columns.join(', ')} FROM spine s
       LEFT JOIN events e ON e.user = s.user AND e.ts <= s.ts AND e.ts > s.ts - ${30 * DAY_MS} GROUP BY s.idx`),
   );
+  const { user, system } = process.cpuUsage(before);
   const sums = columns.map((_, index) => `sum(f${index})::DOUBLE`);
   const reader = await connection.runAndReadAll(`SELECT ${sums.join(', ')} FROM answers`);
   connection.closeSync();
   instance.closeSync();
-  return { ms, totals: reader.getRows()[0].map(Number) };
+  return { ms, cpuSeconds: (user + system) / 1e6, totals: reader.getRows()[0].map(Number) };
 }

@@ -4,6 +4,7 @@ import { seededRandom, utf8 } from '../../src/base/index.ts';
 import { type FeatureEvent, type FeatureViewDefinition, parseDefinition, planView, sweepOf } from '../../src/features/index.ts';
 import type { Tailwater } from '../../src/index.ts';
 import { rowsInDuckDb } from '../lib/duckdb-rows.ts';
+import { feastOnline } from '../lib/feast.ts';
 import { type BenchContext, type Figure, percentile, type Section, sorted, timed } from '../lib/figures.ts';
 import { withServer } from '../lib/server.ts';
 
@@ -15,7 +16,12 @@ export const features: Section = {
   name: 'features',
   title: 'Features: online values and training rows',
   async run(context) {
-    return [...(await manyInstants(context)), ...(await trainingRows(context)), ...(await online(context))];
+    return [
+      ...(await manyInstants(context)),
+      ...(await trainingRows(context)),
+      ...(await online(context)),
+      ...(await besideFeast(context)),
+    ];
   },
 };
 
@@ -134,7 +140,7 @@ async function trainingRows({ scale, folder, log }: BenchContext): Promise<Figur
       unit: 's',
       goal: null,
       beside: { name: 'DuckDB, hand-written SQL, one thread', value: duck.ms / 1000, unit: 's' },
-      note: `${own.cpuSeconds.toFixed(2)} s of CPU`,
+      note: `${own.cpuSeconds.toFixed(2)} s of CPU, DuckDB ${duck.cpuSeconds.toFixed(2)} s`,
     },
     { name: 'features whose total differs from DuckDB’s', value: differ, unit: '', goal: { atMost: 0 } },
   ];
@@ -193,6 +199,26 @@ function manyFeatures(count: number): FeatureViewDefinition {
   return { source: 'events', entity: 'user', features: Object.fromEntries(features) } as FeatureViewDefinition;
 }
 
+/** Feast in its own process, called from Python as its users do: its values are computed before, and only read. */
+async function besideFeast({ folder, scale, log }: BenchContext): Promise<Figure[]> {
+  const results = await feastOnline(folder, Math.ceil(500 * scale), log).catch(error => {
+    log(`Feast is left out: it failed (${String(error).slice(-300)})`);
+    return [];
+  });
+  return results.flatMap(({ store, one, hundred }) =>
+    [
+      { what: 'one entity, 20 features', latency: one },
+      { what: '100 entities x 50 features', latency: hundred },
+    ].map(({ what, latency: { p50, p99, cpuMs } }) => ({
+      name: `Feast with ${store}: ${what}, in process, p99`,
+      value: p99,
+      unit: 'ms',
+      goal: null,
+      note: `p50 ${p50.toFixed(3)} ms, ${cpuMs.toFixed(3)} ms of CPU a call`,
+    })),
+  );
+}
+
 const ENTITIES = 1000;
 
 async function online(context: BenchContext): Promise<Figure[]> {
@@ -202,12 +228,15 @@ async function online(context: BenchContext): Promise<Figure[]> {
     await fill(tailwater, Math.ceil(200_000 * context.scale), nowMs);
     await tailwater.features.apply({ name: 'twenty', definition: manyFeatures(20) });
     await tailwater.features.apply({ name: 'fifty', definition: manyFeatures(50) });
+    const heapBefore = heapBytes();
     const built = await timed(async () => {
       await tailwater.features.online('twenty', { entities: ['u1'], deadlineMs: 600_000 });
       await tailwater.features.online('fifty', { entities: ['u1'], deadlineMs: 600_000 });
     });
     const stats = (await tailwater.features.get('twenty')).stats;
     context.log(`both views built in ${Math.round(built)} ms: ${stats.rows} rows of ${stats.entities} entities`);
+    const rows = stats.rows + (await tailwater.features.get('fifty')).stats.rows;
+    const stateBytes = heapBytes() - heapBefore;
     const calls = Math.ceil(5000 * context.scale);
     const inProcess = await latencies(calls, index =>
       tailwater.features.online('twenty', { entities: [`u${index % ENTITIES}`] }),
@@ -243,28 +272,57 @@ async function online(context: BenchContext): Promise<Figure[]> {
         beside: { name: 'Feast’s Go server, as published', value: 22, unit: 'ms' },
       },
       latency('event acknowledged -> in the online answer, p99', fresh, 20),
+      {
+        name: 'requests/s, one entity x 20 features over HTTP, one connection at a time',
+        value: 1000 / (one.times.reduce((sum, ms) => sum + ms, 0) / one.times.length),
+        unit: '1/s',
+        goal: null,
+        note: `p99 ${percentile(one.times, 0.99).toFixed(3)} ms`,
+      },
+      {
+        name: 'memory of an entity in both views',
+        value: stateBytes / stats.entities / 1024,
+        unit: 'KiB',
+        goal: null,
+        note: `${Math.round(rows / stats.entities)} rows an entity of both views`,
+      },
     ];
   });
 }
 
-function latency(name: string, times: Float64Array, atMost: number): Figure {
+interface Latencies {
+  times: Float64Array;
+  /** Of the whole process a call: both ends, where the client is in it. */
+  cpuMs: number;
+}
+
+/** After a collection, with `--expose-gc`. */
+function heapBytes(): number {
+  globalThis.gc?.();
+  return process.memoryUsage().heapUsed;
+}
+
+function latency(name: string, { times, cpuMs }: Latencies, atMost: number): Figure {
   return {
     name,
     value: percentile(times, 0.99),
     unit: 'ms',
     goal: { atMost },
-    note: `p50 ${percentile(times, 0.5).toFixed(3)} ms`,
+    note: `p50 ${percentile(times, 0.5).toFixed(3)} ms, ${cpuMs.toFixed(3)} ms of CPU a call`,
   };
 }
 
-async function latencies(calls: number, call: (index: number) => Promise<unknown>): Promise<Float64Array> {
+async function latencies(calls: number, call: (index: number) => Promise<unknown>): Promise<Latencies> {
+  for (let index = 0; index < Math.min(calls, 50); index++) await call(index);
   const times: number[] = [];
+  const before = process.cpuUsage();
   for (let index = 0; index < calls; index++) {
     const startedMs = performance.now();
     const own = await call(index);
     times.push(typeof own === 'number' ? own : performance.now() - startedMs);
   }
-  return sorted(times);
+  const { user, system } = process.cpuUsage(before);
+  return { times: sorted(times), cpuMs: (user + system) / 1000 / calls };
 }
 
 function event(index: number, user: string, atMs: number): { user: string; at: number; amount: number; page: string } {

@@ -4,7 +4,7 @@ export { byteString, crc32c, equalBytes, fromBase64Url, fromUtf8, toBase64Url, u
 export { type Clock, systemClock, type Timer } from './clock.ts';
 export { ERROR_KINDS, type ErrorCode } from './error-kinds.ts';
 export { asTailwaterError, type ErrorDetails, isTailwaterError, type Problem, TailwaterError } from './errors.ts';
-export { isDeeperThan, isJsonObject, type JsonObject, type JsonValue, valueAt } from './json.ts';
+export { isDeeperThan, isJsonObject, type JsonObject, type JsonValue, requireNoFunctions, valueAt } from './json.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { namingDamage } from './named-damage.ts';
 export { Pace } from './pace.ts';

@@ -1,3 +1,5 @@
+import { TailwaterError } from './errors.ts';
+
 export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
 
 export interface JsonObject {
@@ -26,4 +28,16 @@ export function valueAt(value: JsonValue, path: string): JsonValue | undefined {
   if (dot < 0) return undefined;
   const head = path.slice(0, dot);
   return Object.hasOwn(value, head) ? valueAt(value[head], path.slice(dot + 1)) : undefined;
+}
+
+/** Throws TW_VIEW_DEFINITION naming the member of a feature view that is a function: JSON would leave it out without a word. */
+export function requireNoFunctions(value: unknown, at = ''): void {
+  if (typeof value === 'function') {
+    throw new TailwaterError('TW_VIEW_DEFINITION', {
+      detail: `${at} is a function, which JSON cannot carry; add it with onDemand(view, …).`,
+      data: { path: at },
+    });
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, member] of Object.entries(value)) requireNoFunctions(member, at === '' ? name : `${at}.${name}`);
 }

@@ -23,33 +23,47 @@ export function evaluateView(
   atMs: number,
   request: Readonly<Record<string, JsonValue>> = {},
 ): Record<string, FeatureAnswer> {
+  const answers = answersOf(plan, state, atMs, request);
+  return Object.fromEntries(plan.names.map((name, place) => [name, answers[place]]));
+}
+
+/** As `evaluateView`, by the place of the name in the plan. */
+export function answersOf(
+  plan: ViewPlan,
+  state: EntityState | undefined,
+  atMs: number,
+  request: Readonly<Record<string, JsonValue>> = {},
+): FeatureAnswer[] {
   const windows = state?.at(atMs) ?? null;
-  const answers = new Map<string, FeatureAnswer>();
-  for (const aggregate of plan.aggregates) answers.set(aggregate.name, aggregateAnswer(plan, aggregate, windows, atMs));
-  for (const { name, expression } of plan.expressions) {
-    const value = evaluate(
-      expression,
-      used => answers.get(used)?.value ?? (Object.hasOwn(request, used) ? request[used] : undefined),
-    );
-    answers.set(name, { value, status: value === null ? 'default' : 'present', eventTimeMs: null });
+  const answers = new Array<FeatureAnswer>(plan.names.length);
+  for (const aggregate of plan.aggregates) answers[aggregate.place] = aggregateAnswer(plan, aggregate, windows, atMs);
+  const known = (used: string): JsonValue | undefined => {
+    const place = plan.places.get(used);
+    const value = place === undefined ? undefined : answers[place]?.value;
+    return value ?? (Object.hasOwn(request, used) ? request[used] : undefined);
+  };
+  for (const { place, expression } of plan.expressions) {
+    const value = evaluate(expression, known);
+    answers[place] = { value, status: value === null ? 'default' : 'present', eventTimeMs: null };
   }
-  return Object.fromEntries(plan.names.map(name => [name, answers.get(name)!]));
+  return answers;
 }
 
 function aggregateAnswer(plan: ViewPlan, aggregate: AggregatePlan, windows: WindowCells | null, atMs: number): FeatureAnswer {
   const { empty } = aggregate;
   if (windows === null || windows.empty) return { value: empty, status: 'not_found', eventTimeMs: null };
-  const cells = aggregate.slots.map(slot => windows.cells[aggregate.window][slot]);
-  const counted = cells.filter(cell => cell.count > 0);
-  if (counted.length === 0) return { value: empty, status: 'default', eventTimeMs: null };
-  const eventTimeMs = Math.max(...counted.map(cell => cell.newestMs));
+  const cells = windows.cells[aggregate.window];
+  const first = cells[aggregate.slots[0]];
+  const second = aggregate.kind === 'ratio' ? cells[aggregate.slots[1]] : null;
+  if (first.count === 0 && (second === null || second.count === 0)) return { value: empty, status: 'default', eventTimeMs: null };
+  const eventTimeMs = second === null || first.newestMs > second.newestMs ? first.newestMs : second.newestMs;
   if (plan.ttlMs !== null && atMs - eventTimeMs > plan.ttlMs) return { value: null, status: 'expired', eventTimeMs };
+  if (second === null) return { value: first.fold.result(atMs), status: 'present', eventTimeMs };
   const { measures } = plan.windows[aggregate.window];
-  const results = cells.map((cell, index) =>
+  const [numerator, denominator] = [first, second].map((cell, index) =>
     cell.count === 0 ? plan.measures[measures[aggregate.slots[index]]].empty : cell.fold.result(atMs),
   );
-  const value = aggregate.kind === 'ratio' ? quotient(results[0], results[1]) : results[0];
-  return { value, status: 'present', eventTimeMs };
+  return { value: quotient(numerator, denominator), status: 'present', eventTimeMs };
 }
 
 export function quotient(numerator: JsonValue, denominator: JsonValue): JsonValue {

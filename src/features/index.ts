@@ -54,6 +54,7 @@ export type {
 export { FeatureEngine } from './engine/feature-engine.ts';
 export { evaluateView, type FeatureAnswer, type FeatureStatus } from './evaluate.ts';
 export { sweepOf } from './historical/sweep.ts';
+export { type ComputedFeatures, onDemand, type TrainingRequest } from './on-demand.ts';
 export { planView, type ViewPlan } from './plan.ts';
 export { decodeViewState, encodeViewState } from './state/codec.ts';
 export { type FeatureEvent, ViewState } from './state/view-state.ts';

@@ -38,6 +38,8 @@ export interface WindowPlan {
 export interface AggregatePlan {
   kind: 'aggregate' | 'ratio';
   name: string;
+  /** Of the name in the plan's names. */
+  place: number;
   window: number;
   slots: number[];
   empty: JsonValue;
@@ -46,6 +48,8 @@ export interface AggregatePlan {
 export interface ExpressionPlan {
   kind: 'expression';
   name: string;
+  /** Of the name in the plan's names. */
+  place: number;
   expression: Expression;
 }
 
@@ -62,6 +66,7 @@ export interface ViewPlan {
   expressions: readonly ExpressionPlan[];
   /** Feature names in the order of the definition. */
   names: readonly string[];
+  places: ReadonlyMap<string, number>;
   ttlMs: number | null;
   historyMs: number;
   /** How far back the longest window that time bounds reaches. */
@@ -75,11 +80,12 @@ export interface ViewPlan {
 /** Of a checked definition. */
 export function planView(definition: FeatureViewDefinition): ViewPlan {
   const builder = new PlanBuilder();
-  for (const [name, feature] of Object.entries(definition.features)) {
-    if (!('expression' in feature)) builder.add(name, feature);
+  for (const [place, [name, feature]] of Object.entries(definition.features).entries()) {
+    if (!('expression' in feature)) builder.add(name, place, feature);
   }
   const { features, entity, ttl } = definition;
   const windows = builder.windows;
+  const names = Object.keys(features);
   return {
     version: versionOf(definition),
     source: definition.source,
@@ -88,8 +94,9 @@ export function planView(definition: FeatureViewDefinition): ViewPlan {
     measures: builder.measures,
     windows,
     aggregates: builder.aggregates,
-    expressions: orderOfExpressions(features).map(name => expressionPlan(name, features)),
-    names: Object.keys(features),
+    expressions: orderOfExpressions(features).map(name => expressionPlan(name, names.indexOf(name), features)),
+    names,
+    places: new Map(names.map((name, place) => [name, place])),
     ttlMs: ttl === undefined ? null : parseWindowMs(ttl),
     historyMs: historyMsOf(definition),
     reachMs: Math.max(0, ...windows.map(({ window }) => reachMs(window))),
@@ -98,9 +105,9 @@ export function planView(definition: FeatureViewDefinition): ViewPlan {
   };
 }
 
-function expressionPlan(name: string, features: FeatureViewDefinition['features']): ExpressionPlan {
+function expressionPlan(name: string, place: number, features: FeatureViewDefinition['features']): ExpressionPlan {
   const feature = features[name] as { expression: string };
-  return { kind: 'expression', name, expression: parseExpression(feature.expression, `features.${name}.expression`) };
+  return { kind: 'expression', name, place, expression: parseExpression(feature.expression, `features.${name}.expression`) };
 }
 
 class PlanBuilder {
@@ -111,15 +118,15 @@ class PlanBuilder {
   readonly #known = new Map<string, number>();
   readonly #inputKinds = new Map<Aggregation['inputOf'], number>();
 
-  add(name: string, feature: AggregateDefinition | RatioDefinition): void {
+  add(name: string, place: number, feature: AggregateDefinition | RatioDefinition): void {
     const window = this.#window(windowOf(feature.window));
     if (feature.aggregate === 'ratio') {
       const slots = [this.#slot(window, feature.numerator), this.#slot(window, feature.denominator)];
-      this.aggregates.push({ kind: 'ratio', name, window, slots, empty: feature.default ?? null });
+      this.aggregates.push({ kind: 'ratio', name, place, window, slots, empty: feature.default ?? null });
       return;
     }
     const empty = feature.default ?? AGGREGATE_RULES[feature.aggregate].empty;
-    this.aggregates.push({ kind: 'aggregate', name, window, slots: [this.#slot(window, feature)], empty });
+    this.aggregates.push({ kind: 'aggregate', name, place, window, slots: [this.#slot(window, feature)], empty });
   }
 
   #window(window: Window): number {
@@ -160,8 +167,10 @@ class PlanBuilder {
 
 /** What a row keeps of an event's value: the input of each measure, null where the event does not count. */
 export function inputsOf(plan: ViewPlan, value: JsonValue): (Input | null)[] {
-  return plan.inputs.map(({ field, filter, inputOf }) => {
-    if (filter !== null && !matches(filter, value)) return null;
-    return inputOf(field === null ? true : valueAt(value, field));
-  });
+  return plan.inputs.map(input => inputOf(input, value));
+}
+
+export function inputOf({ field, filter, inputOf: own }: InputPlan, value: JsonValue): Input | null {
+  if (filter !== null && !matches(filter, value)) return null;
+  return own(field === null ? true : valueAt(value, field));
 }

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../base/index.ts';
+import { type JsonValue, requireNoFunctions } from '../base/index.ts';
 import type {
   FeatureEngine,
   Features,
@@ -10,6 +10,7 @@ import type {
   OnlineRequest,
   ServiceAnswer,
   ServiceRequest,
+  TrainingRequest,
   ViewInfo,
   ViewPlanAnswer,
 } from '../features/index.ts';
@@ -23,11 +24,13 @@ export class EngineFeatures implements FeaturesApi {
     this.#engine = engine;
   }
 
-  apply({ name, definition }: ViewInput, options: { replaces?: string } = {}): Promise<ViewInfo> {
+  async apply({ name, definition }: ViewInput, options: { replaces?: string } = {}): Promise<ViewInfo> {
+    requireNoFunctions(definition);
     return this.#engine.apply(name, definition as JsonValue, options);
   }
 
-  plan({ name, definition }: ViewInput, options: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
+  async plan({ name, definition }: ViewInput, options: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
+    requireNoFunctions(definition);
     return this.#engine.plan(name, definition as JsonValue, options);
   }
 
@@ -47,7 +50,10 @@ export class EngineFeatures implements FeaturesApi {
     view: FeatureView<F> | string,
     request: OnlineRequest,
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
-    const answer = await this.#engine.online(typeof view === 'string' ? view : view.name, request);
+    const name = typeof view === 'string' ? view : view.name;
+    const onDemand = typeof view === 'string' ? undefined : view.onDemand;
+    const read = (own: OnlineRequest): Promise<OnlineAnswer> => this.#engine.online(name, own);
+    const answer = await (onDemand === undefined ? read(request) : onDemand.online(request, read));
     return answer as OnlineAnswer<FeatureValues<FeatureView<F>>>;
   }
 
@@ -55,7 +61,12 @@ export class EngineFeatures implements FeaturesApi {
     return this.#engine.service(request);
   }
 
-  async historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
-    return this.#engine.historical(request);
+  async historical(request: TrainingRequest): Promise<HistoricalAnswer> {
+    const read = (own: HistoricalRequest): Promise<HistoricalAnswer> => this.#engine.historical(own);
+    const computing = request.views.find(view => typeof view !== 'string' && view.onDemand !== undefined) as
+      | FeatureView
+      | undefined;
+    if (computing !== undefined) return computing.onDemand!.historical(request, read);
+    return read({ ...request, views: request.views.map(view => (typeof view === 'string' ? view : view.name)) });
   }
 }

@@ -5,11 +5,11 @@ import type {
   FeatureView,
   FeatureViewDefinition,
   HistoricalAnswer,
-  HistoricalRequest,
   OnlineAnswer,
   OnlineRequest,
   ServiceAnswer,
   ServiceRequest,
+  TrainingRequest,
   ViewInfo,
   ViewPlanAnswer,
 } from '../features/index.ts';
@@ -37,5 +37,5 @@ export interface FeaturesApi {
   /** Several views at one instant. */
   service(request: ServiceRequest): Promise<ServiceAnswer>;
   /** Training rows: features point in time, for any rows of entities and times. */
-  historical(request: HistoricalRequest): Promise<HistoricalAnswer>;
+  historical(request: TrainingRequest): Promise<HistoricalAnswer>;
 }

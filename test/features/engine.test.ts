@@ -117,6 +117,8 @@ describe('a feature view', () => {
         altersServedValues: true,
         rebuilds: true,
         recordsToRead: 1,
+        // At least the bytes of the record's value.
+        bytesToRead: expect.toSatisfy((bytes: number) => bytes >= 40 && bytes < 1000),
         sampledEntities: 1,
       });
       expect(plan.changes.filter(({ change }) => change !== 'same')).toEqual([{ feature: 'spend', change: 'changed' }]);

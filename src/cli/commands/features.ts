@@ -7,7 +7,7 @@ import { parseCount, parseFields, parseJsonObject } from '../arguments.ts';
 import { addCommonOptions, addExamples } from '../common.ts';
 import { withTailwater } from '../connect.ts';
 import type { CliContext, CommonOptions } from '../context.ts';
-import { duration, printJson, printLine, printTable } from '../output.ts';
+import { bytesText, duration, printJson, printLine, printTable } from '../output.ts';
 import { statusLine } from '../status-line.ts';
 import { loadRows, loadViews } from '../view-files.ts';
 
@@ -133,7 +133,8 @@ function printPlan(plan: ViewPlanAnswer, context: CliContext): void {
   const { name, current, next, changes, rebuilds, recordsToRead, differences, sampledEntities, altersServedValues } = plan;
   printLine(context, `${name}: ${current === null ? 'new' : current === next ? 'nothing changes' : `${current} -> ${next}`}`);
   for (const { feature, change } of changes) if (change !== 'same') printLine(context, `  ${change.padEnd(8)} ${feature}`);
-  if (rebuilds) printLine(context, `  builds its state from ${recordsToRead} records`);
+  const bytes = plan.bytesToRead === null ? '' : `, ${bytesText(plan.bytesToRead)}`;
+  if (rebuilds) printLine(context, `  builds its state from ${recordsToRead} records${bytes}`);
   if (sampledEntities > 0) printLine(context, `  ${differences.length} values differ of ${sampledEntities} sampled entities`);
   for (const { entity, feature, before, after } of differences.slice(0, 10)) {
     printLine(context, `    ${entity} ${feature}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`);

@@ -1,6 +1,7 @@
 import type { JsonValue } from '../../base/index.ts';
 import { type Aggregation, type Fold, type Input, scalar } from './fold.ts';
 import { HASH_RANGE, hash53 } from './hash53.ts';
+import type { Slider } from './slider.ts';
 
 /**
  * How many distinct values. A theta sketch: of all hashes, those below a threshold are kept with how often they came. The threshold
@@ -63,6 +64,27 @@ class DistinctFold implements Fold {
   }
 }
 
+/** While no more values are there than the sketch counts exactly. */
+class DistinctSlider implements Slider {
+  readonly #counts = new Map<number, { times: number }>();
+  #distinct = 0;
+
+  enter(input: Input): void {
+    const known = this.#counts.get(input as number);
+    if (known === undefined) this.#counts.set(input as number, { times: 1 });
+    else if (known.times++ > 0) return;
+    this.#distinct++;
+  }
+
+  leave(input: Input): void {
+    if (--this.#counts.get(input as number)!.times === 0) this.#distinct--;
+  }
+
+  result(): JsonValue {
+    return this.#distinct;
+  }
+}
+
 /** Rows keep hashes, so that a value is hashed once, however often it is read. */
 function hashed(value: JsonValue | undefined): number | null {
   const own = scalar(value);
@@ -73,6 +95,7 @@ export function distinctAggregation(bound: number): Aggregation {
   return {
     inputOf: hashed,
     create: () => new DistinctFold(bound),
+    slide: () => new DistinctSlider(),
     exactUpTo: bound,
     restore: encoded => {
       const [threshold, counts] = encoded as [number, [number, number][]];

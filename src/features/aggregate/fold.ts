@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../base/index.ts';
+import type { InputSlice } from './input-slice.ts';
 import type { Slider } from './slider.ts';
 
 /** What a row holds of an event for one aggregation; null: the event does not count in it. */
@@ -30,7 +31,9 @@ export interface Aggregation {
   restore(encoded: JsonValue): Fold;
   /** A better way over a window that only moves forward than adding and retracting; absent: there is none. */
   slide?(): Slider;
-  /** Retracting is exact only while there were at most so many distinct values; absent: always. */
+  /** Results of ranges of rows of which at least one counts, better yet; absent or null: not of this input. */
+  ranges?(input: InputSlice): ((from: number, to: number) => JsonValue) | null;
+  /** Retracting and sliding are exact only while there were at most so many distinct values; absent: always. */
   exactUpTo?: number;
   /** The result changes as time passes, without an event. */
   ages?: true;

@@ -35,6 +35,7 @@ export function countAggregation(): Aggregation {
   return {
     inputOf: presence,
     create: () => new CountFold(),
+    ranges: input => (from, to) => input.countIn(from, to),
     restore: encoded => new CountFold(encoded as number),
   };
 }
@@ -79,6 +80,11 @@ export function sumAggregation(mean: boolean): Aggregation {
   return {
     inputOf: summand,
     create: () => new SumFold(mean),
+    ranges: input => {
+      const sums = input.sums();
+      if (sums === null || !mean) return sums;
+      return (from, to) => sums(from, to) / input.countIn(from, to);
+    },
     restore: encoded => {
       const [count, ...parts] = encoded as number[];
       return new SumFold(mean, ExactSum.of(parts), count);

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../../base/index.ts';
+import type { OnDemandReader } from '../on-demand.ts';
 import { checkViewName, parseDefinition } from './parse.ts';
 import type {
   AggregateDefinition,
@@ -155,6 +156,8 @@ export interface FeatureView<F extends Features = Features> {
   readonly definition: FeatureViewDefinition;
   /** For the compiler only; see FeatureValues. */
   readonly features?: F;
+  /** Features that `onDemand` added, and how reads compute them. */
+  readonly onDemand?: OnDemandReader;
 }
 
 /** The values of a view's features, by name: of the online answer and of a training row. */

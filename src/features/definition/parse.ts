@@ -8,7 +8,7 @@ import type { FeatureDefinition, FeatureViewDefinition } from './types.ts';
 import { checkWindow } from './windows.ts';
 
 const VIEW_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
-const FEATURE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/;
+export const FEATURE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/;
 const MAX_FEATURES = 1000;
 const MAX_PATH = 1000;
 const MAX_ENTITY_FIELDS = 16;
@@ -60,7 +60,8 @@ export function checkDuration(value: JsonValue, at: string): void {
 
 function checkFeature(name: string, feature: JsonValue): void {
   const at = `features.${name.slice(0, 120)}`;
-  if (!FEATURE_NAME.test(name))
+  // An object cannot have a member of this name as it has others.
+  if (!FEATURE_NAME.test(name) || name === '__proto__')
     throw invalid(at, 'is no name of a feature: letters, digits and underscores, not a digit first, at most 100');
   if (!isJsonObject(feature)) throw invalid(at, 'must be an object');
   if (feature.expression !== undefined) checkExpression(feature, at);

@@ -33,6 +33,8 @@ export interface ViewPlanAnswer {
   rebuilds: boolean;
   /** Records that building reads. */
   recordsToRead: number;
+  /** Of keys and values in the table, and of the log's tail, that building reads; null: the table was begun before they were counted. */
+  bytesToRead: number | null;
   /** Values that differ, of sampled entities at one instant. */
   differences: { entity: string; feature: string; before: JsonValue; after: JsonValue }[];
   sampledEntities: number;

@@ -123,6 +123,7 @@ export class FeatureEngine {
       altersServedValues: changesServedValues(changes),
       rebuilds,
       recordsToRead: rebuilds ? headsOf(pinned).reduce((sum, head) => sum + head + 1, 0) : 0,
+      bytesToRead: rebuilds ? this.#bytesOf(source, pinned) : 0,
       ...sampled,
     };
   }
@@ -139,6 +140,11 @@ export class FeatureEngine {
         }
       }),
     );
+  }
+
+  #bytesOf(source: StreamDefinition, { table }: Pinned): number | null {
+    const tableBytes = table === null ? 0 : table.state.bytes;
+    return tableBytes === undefined ? null : tableBytes + this.#options.streams.require(source).tail.bytes;
   }
 
   /** Throws TW_VIEW_NOT_FOUND. */

@@ -1,6 +1,6 @@
-import { isJsonObject, type JsonObject, TailwaterError } from '../../base/index.ts';
+import { isJsonObject, type JsonObject, type JsonValue, TailwaterError } from '../../base/index.ts';
 import type { Consistency } from '../../snapshot/index.ts';
-import { evaluateView, type FeatureAnswer } from '../evaluate.ts';
+import { answersOf, type FeatureAnswer } from '../evaluate.ts';
 import type { ViewPlan } from '../plan.ts';
 import { entityOfRequest } from '../state/entity-key.ts';
 import type { ViewState } from '../state/view-state.ts';
@@ -46,26 +46,35 @@ export function withoutAsOf(consistency: Consistency | undefined): Consistency |
 
 export function onlineEntities(plan: ViewPlan, state: ViewState, atMs: number, asked: OnlineRequest): OnlineAnswer['entities'] {
   const names = asked.features ?? plan.names;
+  const places = names.map(name => plan.places.get(name)!);
   const iso = isoTimes();
+  // Copied from one that has all members, an object gets its shape at once instead of member by member.
+  const noValues: Record<string, JsonValue> = Object.fromEntries(names.map(name => [name, null]));
+  const noDetails: Record<string, FeatureDetail> = Object.fromEntries(names.map(name => [name, NO_DETAIL]));
   return asked.entities.map((entity, index) => {
     const request = Array.isArray(asked.request) ? asked.request[index] : asked.request;
-    const answers = evaluateView(plan, state.entity(entityOfRequest(plan.entity, entity)), atMs, request as JsonObject);
-    return {
-      entity,
-      values: Object.fromEntries(names.map(name => [name, answers[name].value])),
-      details: Object.fromEntries(names.map(name => [name, detailOf(answers[name], atMs, iso)])),
-    };
+    const answers = answersOf(plan, state.entity(entityOfRequest(plan.entity, entity)), atMs, request as JsonObject);
+    const values = { ...noValues };
+    const details = { ...noDetails };
+    for (let at = 0; at < names.length; at++) {
+      const answer = answers[places[at]];
+      values[names[at]] = answer.value;
+      details[names[at]] = detailOf(answer, atMs, iso);
+    }
+    return { entity, values, details };
   });
 }
 
-/** Many values share the time of one event, and writing a time costs more than a lookup. */
+const NO_DETAIL: FeatureDetail = { status: 'not_found', eventTime: null, ageMs: null };
+
+/** Most values have the time of the value before, and writing a time costs more than remembering it. */
 function isoTimes(): (timeMs: number) => string {
-  const known = new Map<number, string>();
+  let lastMs = Number.NaN;
+  let text = '';
   return timeMs => {
-    let text = known.get(timeMs);
-    if (text === undefined) {
+    if (timeMs !== lastMs) {
+      lastMs = timeMs;
       text = new Date(timeMs).toISOString();
-      known.set(timeMs, text);
     }
     return text;
   };

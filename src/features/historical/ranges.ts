@@ -1,5 +1,4 @@
 import type { Window } from '../definition/windows.ts';
-import type { Row } from '../state/row-blocks.ts';
 
 /** By instant, the rows [from, to) of a window. Both only rise. */
 export interface Ranges {
@@ -7,8 +6,8 @@ export interface Ranges {
   to: Int32Array;
 }
 
-/** Pure. Rows are sorted by (time, seq), instants rise. */
-export function rangesOf(window: Window, rows: readonly Row[], timesMs: readonly number[]): Ranges {
+/** Pure. The times of rows rise, and instants do. */
+export function rangesOf(window: Window, rows: Float64Array, timesMs: Float64Array): Ranges {
   const ranges: Ranges = { from: new Int32Array(timesMs.length), to: new Int32Array(timesMs.length) };
   let from = 0;
   let to = 0;
@@ -16,10 +15,10 @@ export function rangesOf(window: Window, rows: readonly Row[], timesMs: readonly
   let session = 0;
   timesMs.forEach((atMs, index) => {
     const { fromMs, toMs } = edgesOf(window, atMs);
-    for (; to < rows.length && rows[to].timeMs < toMs; to++) {
-      if (window.kind === 'session' && to > 0 && rows[to].timeMs - rows[to - 1].timeMs > window.gapMs) session = to;
+    for (; to < rows.length && rows[to] < toMs; to++) {
+      if (window.kind === 'session' && to > 0 && rows[to] - rows[to - 1] > window.gapMs) session = to;
     }
-    while (from < to && rows[from].timeMs < fromMs) from++;
+    while (from < to && rows[from] < fromMs) from++;
     if (window.kind === 'rows') from = Math.max(from, to - window.count);
     if (window.kind === 'session') from = isOver(window.gapMs, rows, to, atMs) ? to : Math.max(from, session);
     ranges.from[index] = from;
@@ -28,8 +27,8 @@ export function rangesOf(window: Window, rows: readonly Row[], timesMs: readonly
   return ranges;
 }
 
-function isOver(gapMs: number, rows: readonly Row[], to: number, atMs: number): boolean {
-  return to === 0 || atMs - rows[to - 1].timeMs > gapMs;
+function isOver(gapMs: number, rows: Float64Array, to: number, atMs: number): boolean {
+  return to === 0 || atMs - rows[to - 1] > gapMs;
 }
 
 /** Rows with fromMs <= time < toMs may be in the window; times are whole milliseconds. */

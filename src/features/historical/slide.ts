@@ -1,119 +1,145 @@
 import type { JsonValue } from '../../base/index.ts';
 import { Cell } from '../aggregate/cell.ts';
+import type { InputSlice } from '../aggregate/input-slice.ts';
 import { FoldSlider, type Slider } from '../aggregate/slider.ts';
 import { quotient } from '../evaluate.ts';
 import type { AggregatePlan, MeasurePlan, ViewPlan } from '../plan.ts';
-import { type Row, RowBlocks } from '../state/row-blocks.ts';
+import { RowBlocks } from '../state/row-blocks.ts';
+import type { EntityRows } from './event-columns.ts';
 import { type Ranges, rangesOf } from './ranges.ts';
 
-/** Of one measure over one window, by instant. */
-interface Series {
-  /** The result; undefined where no event counts. */
-  values: (JsonValue | undefined)[];
-  /** Time of the newest event that counts. */
-  newestMs: Float64Array;
-}
+/** Of one measure over one window, by instant: the result; undefined where no event counts. */
+type Series = (JsonValue | undefined)[];
 
 /**
- * The aggregate features of one entity at rising instants, by moving each window forward once over its rows: an event enters and leaves it once,
- * however many instants there are. By feature in the order of the plan, a value for each instant.
+ * The aggregate features of one entity at rising instants: a value for each instant, by feature in the order of the plan. Counts and sums are differences of running totals, which all
+ * windows share; for others each window is moved forward once over its rows, so that an event enters and leaves it once, however many instants there are.
  */
-export function slideEntity(plan: ViewPlan, rows: readonly Row[], timesMs: readonly number[]): JsonValue[][] {
-  const ranges = plan.windows.map(({ window }) => rangesOf(window, rows, timesMs));
+export function slideEntity(plan: ViewPlan, rows: EntityRows, timesMs: Float64Array): JsonValue[][] {
+  const ranges = plan.windows.map(({ window }) => rangesOf(window, rows.timesMs, timesMs));
+  const blocks = new SharedBlocks(plan, rows);
   const series = plan.windows.map(({ measures }, window) =>
-    measures.map(measure => seriesOf(plan, measure, rows, ranges[window], timesMs)),
+    measures.map(measure => seriesOf(plan.measures[measure], measure, rows, ranges[window], timesMs, blocks)),
   );
-  return plan.aggregates.map(aggregate => valuesOf(plan, aggregate, series[aggregate.window], timesMs));
+  return plan.aggregates.map(aggregate =>
+    valuesOf(plan, aggregate, series[aggregate.window], rows, ranges[aggregate.window], timesMs),
+  );
 }
 
-function valuesOf(plan: ViewPlan, aggregate: AggregatePlan, series: readonly Series[], timesMs: readonly number[]): JsonValue[] {
-  const { measures } = plan.windows[aggregate.window];
+function valuesOf(
+  plan: ViewPlan,
+  aggregate: AggregatePlan,
+  series: readonly Series[],
+  rows: EntityRows,
+  ranges: Ranges,
+  timesMs: Float64Array,
+): JsonValue[] {
+  const { ttlMs } = plan;
+  const measures = aggregate.slots.map(slot => plan.measures[plan.windows[aggregate.window].measures[slot]]);
   const [first, second] = aggregate.slots.map(slot => series[slot]);
-  const emptyOf = (slot: number): JsonValue => plan.measures[measures[aggregate.slots[slot]]].empty;
-  return timesMs.map((atMs, index) => {
-    const value = first.values[index];
-    const divisor = second?.values[index];
+  return first.map((value, index) => {
+    const divisor = second?.[index];
     if (value === undefined && divisor === undefined) return aggregate.empty;
-    const newestMs = Math.max(first.newestMs[index], second?.newestMs[index] ?? Number.NEGATIVE_INFINITY);
-    if (plan.ttlMs !== null && atMs - newestMs > plan.ttlMs) return null;
-    return second === undefined ? value! : quotient(value ?? emptyOf(0), divisor ?? emptyOf(1));
+    if (ttlMs !== null && timesMs[index] - newestMs(measures, rows, ranges, index) > ttlMs) return null;
+    return second === undefined ? value! : quotient(value ?? measures[0].empty, divisor ?? measures[1].empty);
   });
 }
 
-function seriesOf(plan: ViewPlan, measure: number, rows: readonly Row[], ranges: Ranges, timesMs: readonly number[]): Series {
-  const slider = sliderOf(plan.measures[measure], rows);
-  return slider === null
-    ? foldedSeries(plan, measure, rows, ranges, timesMs)
-    : slidSeries(slider, plan.measures[measure].input, rows, ranges, timesMs);
+/** Of the newest row in a window that counts in one of the measures; one does. */
+function newestMs(measures: readonly MeasurePlan[], rows: EntityRows, { from, to }: Ranges, index: number): number {
+  const last = Math.max(...measures.map(({ input }) => rows.inputs[input].lastBefore(to[index])));
+  return last < from[index] ? Number.NEGATIVE_INFINITY : rows.timesMs[last];
+}
+
+function seriesOf(
+  plan: MeasurePlan,
+  measure: number,
+  rows: EntityRows,
+  ranges: Ranges,
+  timesMs: Float64Array,
+  blocks: SharedBlocks,
+): Series {
+  const input = rows.inputs[plan.input];
+  const read = plan.aggregation.ranges?.(input) ?? null;
+  if (read !== null) return rangeSeries(read, input, ranges);
+  const slider = sliderOf(plan, input);
+  return slider === null ? blocks.series(measure, ranges, timesMs) : slidSeries(slider, input, rows, ranges, timesMs);
+}
+
+function rangeSeries(read: (from: number, to: number) => JsonValue, input: InputSlice, { from, to }: Ranges): Series {
+  const series: Series = new Array(from.length);
+  for (let index = 0; index < from.length; index++) {
+    series[index] = input.countIn(from[index], to[index]) === 0 ? undefined : read(from[index], to[index]);
+  }
+  return series;
 }
 
 /** Null where taking out is not exact: a sketch beyond its bound remembers what has left. */
-function sliderOf({ aggregation, input }: MeasurePlan, rows: readonly Row[]): Slider | null {
+function sliderOf({ aggregation }: MeasurePlan, input: InputSlice): Slider | null {
+  const { exactUpTo } = aggregation;
+  if (exactUpTo !== undefined && input.size > exactUpTo) {
+    const distinct = new Set<unknown>();
+    for (let row = 0; row < input.size; row++) if (input.counts(row)) distinct.add(input.at(row));
+    if (distinct.size > exactUpTo) return null;
+  }
   if (aggregation.slide !== undefined) return aggregation.slide();
   const fold = aggregation.create();
-  if (fold.retract === undefined) return null;
-  if (aggregation.exactUpTo !== undefined) {
-    const distinct = new Set<unknown>();
-    for (const row of rows) if (row.inputs[input] !== null) distinct.add(row.inputs[input]);
-    if (distinct.size > aggregation.exactUpTo) return null;
-  }
-  return new FoldSlider(fold, aggregation.ages ?? false);
+  return fold.retract === undefined ? null : new FoldSlider(fold, aggregation.ages ?? false);
 }
 
-function slidSeries(
-  slider: Slider,
-  input: number,
-  rows: readonly Row[],
-  { from, to }: Ranges,
-  timesMs: readonly number[],
-): Series {
-  const values = new Array<JsonValue | undefined>(timesMs.length);
-  const newestMs = new Float64Array(timesMs.length);
+function slidSeries(slider: Slider, input: InputSlice, rows: EntityRows, { from, to }: Ranges, timesMs: Float64Array): Series {
+  const series: Series = new Array(timesMs.length);
   let entered = 0;
   let left = 0;
   let inside = 0;
-  let newest = Number.NEGATIVE_INFINITY;
   let value: JsonValue | undefined;
   for (let index = 0; index < timesMs.length; index++) {
     let changed = slider.ages ?? false;
     for (; entered < to[index]; entered++) {
-      const row = rows[entered];
-      if (row.inputs[input] === null) continue;
-      slider.enter(row.inputs[input], row.timeMs, row.seq);
-      newest = row.timeMs;
+      const own = input.at(entered);
+      if (own === null) continue;
+      slider.enter(own, rows.timesMs[entered], rows.order[entered]);
       inside++;
       changed = true;
     }
     for (; left < from[index]; left++) {
-      const row = rows[left];
-      if (row.inputs[input] === null) continue;
-      slider.leave(row.inputs[input], row.timeMs, row.seq);
+      const own = input.at(left);
+      if (own === null) continue;
+      slider.leave(own, rows.timesMs[left], rows.order[left]);
       inside--;
       changed = true;
     }
     // Nothing came or went: the value is the same object, and costs nothing.
     if (changed) value = inside === 0 ? undefined : slider.result(timesMs[index]);
-    values[index] = value;
-    newestMs[index] = newest;
+    series[index] = value;
   }
-  return { values, newestMs };
+  return series;
 }
 
-function foldedSeries(
-  plan: ViewPlan,
-  measure: number,
-  rows: readonly Row[],
-  { from, to }: Ranges,
-  timesMs: readonly number[],
-): Series {
-  const blocks = RowBlocks.of(plan.measures, rows);
-  const cells = timesMs.map((_, index) => {
-    const cell = new Cell(plan.measures[measure].aggregation.create());
-    blocks.foldInto(cell, measure, blocks.placeOf(from[index]), blocks.placeOf(to[index]));
-    return cell;
-  });
-  return {
-    values: cells.map((cell, index) => (cell.count === 0 ? undefined : cell.fold.result(timesMs[index]))),
-    newestMs: Float64Array.from(cells, cell => cell.newestMs),
-  };
+/** The rows as online reads have them, for what can neither slide nor be told from totals; made when first needed. */
+class SharedBlocks {
+  readonly #plan: ViewPlan;
+  readonly #rows: EntityRows;
+  #blocks: RowBlocks | null = null;
+
+  constructor(plan: ViewPlan, rows: EntityRows) {
+    this.#plan = plan;
+    this.#rows = rows;
+  }
+
+  series(measure: number, { from, to }: Ranges, timesMs: Float64Array): Series {
+    this.#blocks ??= this.#make();
+    const blocks = this.#blocks;
+    return Array.from(timesMs, (atMs, index) => {
+      const cell = new Cell(this.#plan.measures[measure].aggregation.create());
+      blocks.foldInto(cell, measure, blocks.placeOf(from[index]), blocks.placeOf(to[index]));
+      return cell.count === 0 ? undefined : cell.fold.result(atMs);
+    });
+  }
+
+  #make(): RowBlocks {
+    const { timesMs, order, inputs } = this.#rows;
+    const rows = Array.from(timesMs, (timeMs, row) => ({ timeMs, seq: order[row], inputs: inputs.map(input => input.at(row)) }));
+    return RowBlocks.of(this.#plan.measures, rows);
+  }
 }

@@ -1,10 +1,10 @@
 import type { JsonValue } from '../../base/index.ts';
 import { evaluateView } from '../evaluate.ts';
 import { evaluate } from '../expression/evaluate.ts';
-import { inputsOf, type ViewPlan } from '../plan.ts';
+import type { ViewPlan } from '../plan.ts';
 import { entityOfValue } from '../state/entity-key.ts';
-import type { Row } from '../state/row-blocks.ts';
 import { type FeatureEvent, ViewState } from '../state/view-state.ts';
+import { EventColumns } from './event-columns.ts';
 import { slideEntity } from './slide.ts';
 import type { SpineRow } from './spine.ts';
 
@@ -31,31 +31,34 @@ export function sweepOf(plan: ViewPlan, spine: readonly SpineRow[], options: Swe
 /** Where rows are never replaced and all is known to all: windows slide over the sorted rows of each entity. */
 class SlidingSweep implements Sweep {
   readonly #plan: ViewPlan;
+  readonly #spine: readonly (readonly SpineRow[])[];
   readonly #size: number;
-  readonly #entities: ReadonlyMap<string, { rows: Row[]; spine: SpineRow[] }>;
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #events: EventColumns;
 
   constructor(plan: ViewPlan, spine: readonly SpineRow[]) {
     this.#plan = plan;
     this.#size = spine.length;
     const groups = Map.groupBy(spine, row => row.entity);
-    this.#entities = new Map([...groups].map(([entity, own]) => [entity, { rows: [], spine: own }]));
+    this.#spine = [...groups.values()];
+    this.#numbers = new Map([...groups.keys()].map((entity, number) => [entity, number]));
+    this.#events = new EventColumns(plan, groups.size);
   }
 
-  apply({ timeMs, seq, value }: FeatureEvent): void {
+  apply({ timeMs, value }: FeatureEvent): void {
     const entity = value === null ? null : entityOfValue(this.#plan.entity, value);
-    if (entity === null) return;
-    this.#entities.get(entity)?.rows.push({ timeMs, seq, inputs: inputsOf(this.#plan, value) });
+    const number = entity === null ? undefined : this.#numbers.get(entity);
+    if (number !== undefined) this.#events.push(number, timeMs, value);
   }
 
   finish(): FeatureRow[] {
     const answers = new Array<FeatureRow>(this.#size);
-    for (const { rows, spine } of this.#entities.values()) {
-      rows.sort((a, b) => a.timeMs - b.timeMs || a.seq - b.seq);
-      const rising = spine.toSorted((a, b) => a.timeMs - b.timeMs);
+    for (const { entity, rows } of this.#events.byEntity()) {
+      const rising = this.#spine[entity].toSorted((a, b) => a.timeMs - b.timeMs);
       const values = slideEntity(
         this.#plan,
         rows,
-        rising.map(row => row.timeMs),
+        Float64Array.from(rising, row => row.timeMs),
       );
       for (const [at, row] of rising.entries()) answers[row.index] = this.#rowOf(row, values, at);
     }

@@ -5,7 +5,7 @@ import { isJsonObject, type JsonValue, TailwaterError, valueAt } from '../../bas
  * booleans; 5 and "5" are the same entity, as they are the same key of a stream. Null when a field is missing.
  */
 export function entityOfValue(fields: readonly string[], value: JsonValue): string | null {
-  return joined(fields.map(field => valueAt(value, field)));
+  return fields.length === 1 ? textOf(valueAt(value, fields[0])) : joined(fields.map(field => valueAt(value, field)));
 }
 
 /** An entity as a request names it: the field, a list of the fields in order, or an object of them. Throws TW_BAD_REQUEST. */
