@@ -30,9 +30,9 @@ function featureRow({ feature, nullRate, baselineNullRate, psi }: FeatureHealth,
   const name = feature.length > MAX_NAME ? `${feature.slice(0, MAX_NAME - 1)}…` : feature;
   return [
     text(16, y + 14, escaped(name)),
-    bar(NAME_PX, y, nullRate, '#4477aa'),
+    bar(NAME_PX, y, nullRate ?? 0, '#4477aa'),
     baselineNullRate === null ? '' : mark(NAME_PX, y, baselineNullRate),
-    text(NAME_PX + BAR_PX + 8, y + 14, `${(nullRate * 100).toFixed(1)}%`),
+    text(NAME_PX + BAR_PX + 8, y + 14, nullRate === null ? 'none' : `${(nullRate * 100).toFixed(1)}%`),
     bar(driftX, y, Math.min(1, (psi ?? 0) / FULL_PSI), (psi ?? 0) > 0.25 ? '#cc5533' : '#44997a'),
     mark(driftX, y, 0.25 / FULL_PSI),
     text(driftX + BAR_PX + 8, y + 14, psi === null ? 'none' : psi.toFixed(3)),

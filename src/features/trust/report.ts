@@ -12,8 +12,8 @@ export interface ReportRequest {
 
 export interface FeatureHealth {
   feature: string;
-  /** Share of entities whose value is null, now and in the baseline. */
-  nullRate: number;
+  /** Share of entities whose value is null, now and in the baseline; null without entities. */
+  nullRate: number | null;
   baselineNullRate: number | null;
   /** Drift since the baseline; null where either has no value. Below 0.1 little, above 0.25 much, by custom. */
   psi: number | null;
@@ -54,7 +54,7 @@ export async function reportOf(
     const ages = answers.flatMap(({ eventTimeMs }) => (eventTimeMs === null ? [] : [atMs - eventTimeMs])).sort((a, b) => a - b);
     return {
       feature,
-      nullRate: nullRate(now) ?? 0,
+      nullRate: nullRate(now),
       baselineNullRate: nullRate(past),
       psi: psi(past, now),
       medianAgeMs: ages[Math.floor((ages.length - 1) / 2)] ?? null,
