@@ -14,6 +14,10 @@ const ReportQuery = Type.Object(
   strict,
 );
 const response = answers(AnyObject);
+const LINES = {
+  200: { description: 'An object a line.', content: { 'application/x-ndjson': { schema: { type: 'string' } } } },
+  default: PROBLEM_ANSWER,
+};
 
 /** What shows that training rows and online answers can be relied on. */
 export function addTrustRoutes(app: App, context: HttpContext): void {
@@ -33,7 +37,7 @@ function addDatasetRoutes(app: App, { engine }: HttpContext): void {
   );
   app.get<{ Params: { dataset: string } }>(
     '/v1/datasets/:dataset/rows',
-    { schema: { summary: 'Rebuild saved training rows, byte for byte', params, response: { default: PROBLEM_ANSWER } } },
+    { schema: { summary: 'Rebuild saved training rows, byte for byte', params, response: LINES } },
     async (request, reply) => {
       const lines = await engine.features.rebuild(request.params.dataset);
       return reply.header('content-type', 'application/x-ndjson').send(lines);
