@@ -1,15 +1,20 @@
 import { requireNoFunctions } from './base/index.ts';
 import type { HttpRequest } from './client-transport.ts';
 import type {
+  DatasetInfo,
+  FeatureReport,
   Features,
   FeatureValues,
   FeatureView,
   HistoricalAnswer,
   HistoricalRequest,
+  LeakageWarning,
   OnlineAnswer,
   OnlineRequest,
+  ReportRequest,
   ServiceAnswer,
   ServiceRequest,
+  SkewReport,
   TrainingRequest,
   ViewInfo,
   ViewPlanAnswer,
@@ -84,6 +89,45 @@ export class ClientFeatures implements FeaturesApi {
     return read({ ...request, views: request.views.map(view => (typeof view === 'string' ? view : view.name)) });
   }
 
+  async lint(request: HistoricalRequest): Promise<LeakageWarning[]> {
+    return (await this.#body<{ warnings: LeakageWarning[] }>('POST', '/v1/features/lint', request, this.#longMs)).warnings;
+  }
+
+  async datasets(): Promise<DatasetInfo[]> {
+    return (await this.#get<{ datasets: DatasetInfo[] }>('/v1/datasets')).datasets;
+  }
+
+  dataset(name: string): Promise<DatasetInfo> {
+    return this.#get(datasetPath(name));
+  }
+
+  rebuild(name: string): Promise<string> {
+    return this.#sender.text({ method: 'GET', path: `${datasetPath(name)}/rows`, repeatable: true, timeoutMs: this.#longMs });
+  }
+
+  async removeDataset(name: string): Promise<void> {
+    await this.#sender.text({ method: 'DELETE', path: datasetPath(name), repeatable: false });
+  }
+
+  async logAnswers(view: string, rate: number): Promise<void> {
+    await this.#body('PUT', `${viewPath(view)}/log`, { rate });
+  }
+
+  skew(view: string): Promise<SkewReport> {
+    return this.#get(`${viewPath(view)}/skew`, this.#longMs);
+  }
+
+  report(view: string, { baseline, entities }: ReportRequest = {}): Promise<FeatureReport> {
+    const query = new URLSearchParams();
+    if (baseline !== undefined) query.set('baseline', baseline);
+    if (entities !== undefined) query.set('entities', String(entities));
+    return this.#get(`${viewPath(view)}/report?${query}`, this.#longMs);
+  }
+
+  #get<T>(path: string, timeoutMs?: number): Promise<T> {
+    return this.#sender.json({ method: 'GET', path, repeatable: true, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+  }
+
   #body<T>(method: string, path: string, content: unknown, timeoutMs?: number): Promise<T> {
     const body = JSON.stringify(content);
     return this.#sender.json({
@@ -99,4 +143,8 @@ export class ClientFeatures implements FeaturesApi {
 
 function viewPath(name: string): string {
   return `/v1/features/${encodeURIComponent(name.toWellFormed())}`;
+}
+
+function datasetPath(name: string): string {
+  return `/v1/datasets/${encodeURIComponent(name.toWellFormed())}`;
 }

@@ -326,6 +326,16 @@ export const ERROR_KINDS = {
     title: 'The rows to compute features for are not valid',
     action: 'Give every row its entity and its time. Nothing was computed.',
   },
+  TW_DATASET_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such dataset',
+    action: 'List datasets with GET /v1/datasets, or save one with `saveAs` of POST /v1/features/historical.',
+  },
+  TW_DATASET_EXISTS: {
+    status: 409,
+    title: 'A dataset of this name holds other rows',
+    action: 'Use another name, or delete the dataset first. The one that exists is unchanged.',
+  },
   TW_SETTING: { status: 400, title: 'A setting is not valid', action: 'Correct the named setting.' },
   TW_SOURCE: {
     status: 400,

@@ -8,6 +8,8 @@ export interface CliContext {
   env: Record<string, string | undefined>;
   /** Calls back with each signal that asks to stop; the returned function stops listening. */
   onSignal(listener: () => void): () => void;
+  /** What the command ends with when it does what it was told and finds what it looked for. */
+  foundExitCode?: number;
   /** Ends the process at once. */
   exit(code: number): void;
 }

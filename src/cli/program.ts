@@ -26,8 +26,9 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
   const program = await createProgram(args, context);
   try {
+    delete context.foundExitCode;
     await program.parseAsync(args, { from: 'user' });
-    return 0;
+    return context.foundExitCode ?? 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     printError(context, error, args.includes('--json'));

@@ -36,8 +36,17 @@ function isView(candidate: unknown): candidate is ViewInput {
   return isJsonObject(candidate) && typeof candidate.name === 'string' && isJsonObject(candidate.definition);
 }
 
+/** Rows of entities and times of a file: Parquet, or as `loadRows`. */
+export async function spineRows(path: string, time: string): Promise<JsonObject[]> {
+  return isParquet(path) ? (await import('./parquet-rows.ts')).readParquetRows(path, time) : loadRows(path);
+}
+
+export function isParquet(path: string): boolean {
+  return path.endsWith('.parquet');
+}
+
 /** Rows of a file: a JSON array, or an object a line. Throws TW_SOURCE. */
-export async function loadRows(path: string): Promise<JsonObject[]> {
+async function loadRows(path: string): Promise<JsonObject[]> {
   const content = await text(path);
   const rows = content.trimStart().startsWith('[')
     ? parsed(content, path)

@@ -58,3 +58,9 @@ export { type ComputedFeatures, onDemand, type TrainingRequest } from './on-dema
 export { planView, type ViewPlan } from './plan.ts';
 export { decodeViewState, encodeViewState } from './state/codec.ts';
 export { type FeatureEvent, ViewState } from './state/view-state.ts';
+export { AnswerLog } from './trust/answer-log.ts';
+export type { DatasetInfo } from './trust/dataset-types.ts';
+export { Datasets } from './trust/datasets.ts';
+export { historicalWithWarnings, type LeakageWarning } from './trust/leakage.ts';
+export { type FeatureHealth, type FeatureReport, type ReportRequest, reportOf } from './trust/report.ts';
+export { type SkewReport, skewOf } from './trust/skew.ts';

@@ -1,27 +1,52 @@
-import { type JsonValue, requireNoFunctions } from '../base/index.ts';
-import type {
-  FeatureEngine,
-  Features,
-  FeatureValues,
-  FeatureView,
-  HistoricalAnswer,
-  HistoricalRequest,
-  OnlineAnswer,
-  OnlineRequest,
-  ServiceAnswer,
-  ServiceRequest,
-  TrainingRequest,
-  ViewInfo,
-  ViewPlanAnswer,
+import { fromUtf8, type JsonValue, requireNoFunctions } from '../base/index.ts';
+import {
+  type AnswerLog,
+  type DatasetInfo,
+  type Datasets,
+  type FeatureEngine,
+  type FeatureReport,
+  type Features,
+  type FeatureValues,
+  type FeatureView,
+  type HistoricalAnswer,
+  type HistoricalRequest,
+  historicalWithWarnings,
+  type LeakageWarning,
+  type OnlineAnswer,
+  type OnlineRequest,
+  type ReportRequest,
+  reportOf,
+  type ServiceAnswer,
+  type ServiceRequest,
+  type SkewReport,
+  skewOf,
+  type TrainingRequest,
+  type ViewInfo,
+  type ViewPlanAnswer,
 } from '../features/index.ts';
 import type { FeaturesApi, ViewInput } from './features-api.ts';
+import type { ComponentStats } from './metrics.ts';
+
+const MAX_FEATURES_IN_METRICS = 1000;
+
+export interface EngineFeaturesParts {
+  engine: FeatureEngine;
+  datasets: Datasets;
+  answers: AnswerLog;
+}
 
 /** The feature engine of this process behind the interface that the HTTP client has too. */
 export class EngineFeatures implements FeaturesApi {
   readonly #engine: FeatureEngine;
+  readonly #datasets: Datasets;
+  readonly #answers: AnswerLog;
+  /** The last report of each view: what metrics show. */
+  readonly #reports = new Map<string, FeatureReport>();
 
-  constructor(engine: FeatureEngine) {
+  constructor({ engine, datasets, answers }: EngineFeaturesParts) {
     this.#engine = engine;
+    this.#datasets = datasets;
+    this.#answers = answers;
   }
 
   async apply({ name, definition }: ViewInput, options: { replaces?: string } = {}): Promise<ViewInfo> {
@@ -43,7 +68,9 @@ export class EngineFeatures implements FeaturesApi {
   }
 
   async remove(name: string): Promise<void> {
-    return this.#engine.remove(name);
+    await this.#engine.remove(name);
+    this.#reports.delete(name);
+    if (this.#answers.rateOf(name) > 0) await this.#answers.set(name, 0);
   }
 
   async online<F extends Features>(
@@ -52,21 +79,94 @@ export class EngineFeatures implements FeaturesApi {
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
     const name = typeof view === 'string' ? view : view.name;
     const onDemand = typeof view === 'string' ? undefined : view.onDemand;
-    const read = (own: OnlineRequest): Promise<OnlineAnswer> => this.#engine.online(name, own);
+    const read = (own: OnlineRequest): Promise<OnlineAnswer> => this.#online(name, own);
     const answer = await (onDemand === undefined ? read(request) : onDemand.online(request, read));
     return answer as OnlineAnswer<FeatureValues<FeatureView<F>>>;
   }
 
   async service(request: ServiceRequest): Promise<ServiceAnswer> {
-    return this.#engine.service(request);
+    const answer = await this.#engine.service(request);
+    for (const view of answer.views) this.#answers.take(view, request);
+    return answer;
   }
 
   async historical(request: TrainingRequest): Promise<HistoricalAnswer> {
-    const read = (own: HistoricalRequest): Promise<HistoricalAnswer> => this.#engine.historical(own);
+    const read = (own: HistoricalRequest): Promise<HistoricalAnswer> => this.#historical(own);
     const computing = request.views.find(view => typeof view !== 'string' && view.onDemand !== undefined) as
       | FeatureView
       | undefined;
     if (computing !== undefined) return computing.onDemand!.historical(request, read);
     return read({ ...request, views: request.views.map(view => (typeof view === 'string' ? view : view.name)) });
   }
+
+  async lint(request: HistoricalRequest): Promise<LeakageWarning[]> {
+    return (await historicalWithWarnings(this.#engine, request)).warnings;
+  }
+
+  datasets(): Promise<DatasetInfo[]> {
+    return this.#datasets.list();
+  }
+
+  dataset(name: string): Promise<DatasetInfo> {
+    return this.#datasets.get(name);
+  }
+
+  async rebuild(name: string): Promise<string> {
+    return fromUtf8(await this.#datasets.rebuild(name));
+  }
+
+  removeDataset(name: string): Promise<void> {
+    return this.#datasets.remove(name);
+  }
+
+  async logAnswers(view: string, rate: number): Promise<void> {
+    this.#engine.get(view);
+    await this.#answers.set(view, rate);
+  }
+
+  async skew(view: string): Promise<SkewReport> {
+    await this.#answers.flush();
+    return skewOf(this.#engine, view);
+  }
+
+  async report(view: string, request: ReportRequest = {}): Promise<FeatureReport> {
+    const report = await reportOf(this.#engine, this.#datasets, view, request);
+    this.#reports.set(view, report);
+    return report;
+  }
+
+  /** Of views, and of up to 1,000 features as the last report of their view found them. */
+  stats(): ComponentStats[] {
+    const views = this.#engine.stats().map(({ view, stats }) => ({ component: 'features', labels: { view }, stats }));
+    const features = [...this.#reports.values()].flatMap(({ view, features: own }) =>
+      own.map(({ feature, nullRate, psi, medianAgeMs, maxAgeMs }) => ({
+        component: 'feature',
+        labels: { view, feature },
+        stats: present({ nullRate, psi, medianAgeMs, maxAgeMs }),
+      })),
+    );
+    return [...views, ...features.slice(0, MAX_FEATURES_IN_METRICS), { component: 'feature', stats: this.#answers.stats() }];
+  }
+
+  async close(): Promise<void> {
+    await this.#answers.flush();
+    await this.#engine.close();
+  }
+
+  async #online(view: string, request: OnlineRequest): Promise<OnlineAnswer> {
+    const answer = await this.#engine.online(view, request);
+    this.#answers.take(answer, request);
+    return answer;
+  }
+
+  async #historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
+    const answer =
+      request.label === undefined ? await this.#engine.historical(request) : await historicalWithWarnings(this.#engine, request);
+    if (request.saveAs === undefined) return answer;
+    return { ...answer, dataset: await this.#datasets.save(request.saveAs, request, answer) };
+  }
+}
+
+function present(stats: Record<string, number | null>): Record<string, number> {
+  return Object.fromEntries(Object.entries(stats).filter((entry): entry is [string, number] => entry[1] !== null));
 }

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, randomId, systemRandom, TailwaterError, utf8 } from '../base/index.ts';
-import { FeatureEngine } from '../features/index.ts';
+import { AnswerLog, Datasets, FeatureEngine } from '../features/index.ts';
 import { Appender, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
 import { ObjectJournal, Pins } from '../journal/index.ts';
 import type { IcebergCatalog } from '../lakehouse/index.ts';
@@ -76,13 +76,17 @@ interface Parts {
   pinner: Pinner;
   log: LogReader;
   pins: Pins;
+  appender: Appender;
   features: FeatureEngine;
+  datasets: Datasets;
+  answers: AnswerLog;
 }
 
 /** A node on one data folder: every layer composed, every face served from here. Answers carry records as their bytes. */
 export class Engine implements EngineLike {
   readonly iceberg: IcebergCatalog;
   readonly documents: Documents;
+  readonly features: EngineFeatures;
   readonly #parts: Parts;
   readonly #clock: Clock;
   readonly #appender: Appender;
@@ -104,8 +108,9 @@ export class Engine implements EngineLike {
     this.#parts = parts;
     this.#clock = settings.clock;
     this.iceberg = icebergCatalog(parts);
+    this.features = new EngineFeatures({ engine: parts.features, datasets: parts.datasets, answers: parts.answers });
     this.#openedAtMs = settings.clock.nowMs();
-    this.#appender = new Appender({ catalog, clock: settings.clock });
+    this.#appender = parts.appender;
     this.#searcher = new Searcher({
       pinner,
       embeddings,
@@ -147,6 +152,7 @@ export class Engine implements EngineLike {
       const { journal, store, tables } = folder;
       const shard = await LogShard.open({ journal, shard: SHARD, clock, random, logger, lingerMs: settings.lingerMs });
       const catalog = await Catalog.open({ journal: new ObjectJournal(store, 'catalog'), shards: [shard], clock, random });
+      const appender = new Appender({ catalog, clock });
       const log = new LogReader(journal);
       const residents = new ResidentTables({ clock, logger, settings });
       const streams = await LiveStreams.open({ catalog, shard, shardNumber: SHARD, log, store, tables, residents });
@@ -155,17 +161,37 @@ export class Engine implements EngineLike {
       const past = new PastCuts(log, embeddings);
       const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
       const features = await FeatureEngine.open({ store, catalog, streams, pinner, clock, random, logger });
+      const datasets = new Datasets({ engine: features, store, clock, random });
+      const answers = await AnswerLog.open({
+        store,
+        random,
+        logger,
+        createStream: stream => createAnswers(catalog, stream),
+        append: (stream, records) => appender.append(catalog.require(stream), { records }),
+      });
       const pins = new Pins(store, randomId(random), clock, random);
-      const parts = { settings, folder, shard, catalog, streams, residents, embedders, embeddings, pinner, log, features, pins };
+      const parts = {
+        settings,
+        folder,
+        shard,
+        catalog,
+        streams,
+        residents,
+        embedders,
+        embeddings,
+        pinner,
+        log,
+        features,
+        datasets,
+        answers,
+        appender,
+        pins,
+      };
       return new Engine(parts);
     } catch (error) {
       await closeDataFolder(folder);
       throw error;
     }
-  }
-
-  get features(): EngineFeatures {
-    return new EngineFeatures(this.#parts.features);
   }
 
   async createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
@@ -315,8 +341,8 @@ export class Engine implements EngineLike {
   }
 
   async #close(): Promise<void> {
-    const { streams, residents, embeddings, shard, folder, features } = this.#parts;
-    await features.close();
+    const { streams, residents, embeddings, shard, folder } = this.#parts;
+    await this.features.close();
     streams.close();
     await residents.close();
     await embeddings.close();
@@ -422,8 +448,7 @@ export class Engine implements EngineLike {
       { component: 'sql', stats: this.#sql.stats() },
       ...this.#collections.stats(),
     ];
-    for (const { view, stats: own } of this.#parts.features.stats())
-      stats.push({ component: 'features', labels: { view }, stats: own });
+    stats.push(...this.features.stats());
     let shown = 0;
     for (const stream of streams.all()) {
       if (shown++ === MAX_STREAMS_IN_METRICS) break;
@@ -431,4 +456,8 @@ export class Engine implements EngineLike {
     }
     return stats;
   }
+}
+
+async function createAnswers(catalog: Catalog, stream: string): Promise<void> {
+  if (catalog.get(stream) === undefined) await catalog.create(stream, { kind: 'append' });
 }

@@ -1,14 +1,20 @@
 import type { JsonValue } from '../base/index.ts';
 import type {
+  DatasetInfo,
+  FeatureReport,
   Features,
   FeatureValues,
   FeatureView,
   FeatureViewDefinition,
   HistoricalAnswer,
+  HistoricalRequest,
+  LeakageWarning,
   OnlineAnswer,
   OnlineRequest,
+  ReportRequest,
   ServiceAnswer,
   ServiceRequest,
+  SkewReport,
   TrainingRequest,
   ViewInfo,
   ViewPlanAnswer,
@@ -38,4 +44,18 @@ export interface FeaturesApi {
   service(request: ServiceRequest): Promise<ServiceAnswer>;
   /** Training rows: features point in time, for any rows of entities and times. */
   historical(request: TrainingRequest): Promise<HistoricalAnswer>;
+  /** What in training rows may give their label away. Reads the streams twice. */
+  lint(request: HistoricalRequest): Promise<LeakageWarning[]>;
+  /** Training rows that were saved with `saveAs`. */
+  datasets(): Promise<DatasetInfo[]>;
+  dataset(name: string): Promise<DatasetInfo>;
+  /** The rows as JSON lines, the same bytes every time; TW_HISTORY_EXPIRED when records that they need are gone. */
+  rebuild(name: string): Promise<string>;
+  removeDataset(name: string): Promise<void>;
+  /** Keeps that share (0 to 1) of the online answers of a view in the stream `{view}.answers`. */
+  logAnswers(view: string, rate: number): Promise<void>;
+  /** Compares logged answers with training rows, as seen, of the same entities and instants. */
+  skew(view: string): Promise<SkewReport>;
+  /** Nulls, drift and age of what a view serves now. */
+  report(view: string, request?: ReportRequest): Promise<FeatureReport>;
 }

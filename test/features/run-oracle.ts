@@ -11,11 +11,9 @@ import {
 } from '../../src/features/index.ts';
 import { differenceOf } from './compare.ts';
 import { Draw } from './draw.ts';
-import { Oracle, type OracleEvent } from './oracle.ts';
+import { durationMs, Oracle, type OracleEvent } from './oracle.ts';
 
 const START_MS = 1_767_225_600_000;
-/** Sizes that are drawn. */
-const WINDOW_MS = [1, 500, 3000, 20_000];
 const ENTITIES = ['u1', 'u2', '3', 'nobody'];
 
 interface OracleRun {
@@ -46,6 +44,10 @@ class History {
   readonly #upsert: boolean;
   readonly #oracle: Oracle;
   readonly #log: OracleEvent[] = [];
+  /** Distances from an event at which it enters or leaves a window of this definition, or expires. */
+  readonly #edgesMs: number[];
+  /** How far back the longest window of the earliest instant that may be asked about begins. */
+  readonly #horizonMs: number;
   #nowMs: number;
 
   constructor(seed: number, draw: Draw, definition: FeatureViewDefinition, upsert: boolean) {
@@ -54,6 +56,8 @@ class History {
     this.#definition = definition;
     this.#upsert = upsert;
     this.#oracle = new Oracle(definition, upsert);
+    this.#edgesMs = edgesOf(definition);
+    this.#horizonMs = durationMs(definition.history!) + Math.max(0, ...this.#edgesMs);
     this.#nowMs = START_MS + draw.int(0, 1_000_000);
   }
 
@@ -67,7 +71,7 @@ class History {
     const paceMs = draw.of([10, 300, 3000]);
     for (let seq = 1; seq <= events; seq++) {
       this.#nowMs += draw.int(1, paceMs);
-      const event = draw.event(seq, this.#nowMs);
+      const event = this.#event(seq);
       this.#log.push(event);
       this.#oracle.add(event);
       state.apply(event);
@@ -76,22 +80,30 @@ class History {
     }
   }
 
-  /** Often one at which an event is on the very edge of a window. */
-  #instant(sinceMs: number): number {
+  /** Sometimes on the very edge of what is forgotten: the first instant that may be asked about still sees it, or just does not. */
+  #event(seq: number): OracleEvent {
     const draw = this.#draw;
+    const event = draw.event(seq, this.#nowMs);
+    if (draw.chance(0.1)) event.timeMs = this.#nowMs - this.#horizonMs + draw.of([-1, 0, 1, draw.int(0, 600)]);
+    return event;
+  }
+
+  /** Often one at which an event of the entity is on the very edge of a window. */
+  #instant(sinceMs: number, entity: string, among: readonly OracleEvent[]): number {
+    const draw = this.#draw;
+    const own = among.filter(event => event.value !== null && String(event.value.user) === entity);
     const edge =
-      draw.of(this.#log.slice(-40)).timeMs +
-      draw.of([0, 0, 1, -1, ...WINDOW_MS, ...WINDOW_MS.map(ms => ms + 1), ...WINDOW_MS.map(ms => ms - 1)]);
+      draw.of(own.length > 0 ? own : among).timeMs + draw.of([0, ...this.#edgesMs]) + (draw.chance(0.5) ? 0 : draw.of([1, -1]));
     if (edge >= sinceMs && draw.chance(0.6)) return edge;
-    if (draw.chance(0.2)) return sinceMs;
+    if (draw.chance(0.4)) return sinceMs;
     return draw.chance(0.5) ? this.#nowMs + draw.int(0, 3000) : draw.int(sinceMs, Math.max(sinceMs, this.#nowMs));
   }
 
   #ask(state: ViewState): void {
     const draw = this.#draw;
     const sinceMs = Math.max(state.sinceMs, START_MS);
-    const atMs = Math.max(sinceMs, this.#instant(sinceMs));
     const entity = draw.of(ENTITIES);
+    const atMs = Math.max(sinceMs, this.#instant(sinceMs, entity, this.#log.slice(-40)));
     const expected = this.#oracle.at(entity, atMs);
     for (const [name, answer] of Object.entries(evaluateView(state.plan, state.entity(entity), atMs))) {
       this.run.queries++;
@@ -104,8 +116,8 @@ class History {
     const draw = this.#draw;
     const asSeen = draw.chance(0.3);
     const spine = Array.from({ length: 30 }, (_, index) => {
-      const timeMs = this.#instant(this.#nowMs - 60_000);
-      return { index, entity: draw.of(ENTITIES), timeMs, values: {} };
+      const entity = draw.of(ENTITIES);
+      return { index, entity, timeMs: this.#instant(this.#nowMs - 60_000, entity, this.#log), values: {} };
     });
     const sweep = sweepOf(planView(this.#definition), spine, { upsert: this.#upsert, asSeen });
     for (const event of this.#log) sweep.apply(event);
@@ -120,4 +132,15 @@ class History {
       }
     }
   }
+}
+
+function edgesOf({ features, ttl }: FeatureViewDefinition): number[] {
+  const texts = Object.values(features).flatMap(feature => {
+    if (!('window' in feature) || feature.window === 'lifetime' || 'rows' in feature.window) return [];
+    const { window } = feature;
+    if ('sliding' in window) return [window.sliding];
+    return 'tumbling' in window ? [window.tumbling] : [window.session, window.max ?? '1d'];
+  });
+  if (ttl !== undefined) texts.push(ttl);
+  return [...new Set(texts)].map(durationMs);
 }

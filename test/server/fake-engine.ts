@@ -20,6 +20,14 @@ const NO_FEATURES: FeaturesApi = {
   online: noView,
   service: noView,
   historical: noView,
+  lint: noView,
+  datasets: async () => [],
+  dataset: noView,
+  rebuild: noView,
+  removeDataset: noView,
+  logAnswers: noView,
+  skew: noView,
+  report: noView,
 };
 
 const noDocuments = async (): Promise<never> => {

@@ -9,7 +9,8 @@ import { withTailwater } from '../connect.ts';
 import type { CliContext, CommonOptions } from '../context.ts';
 import { bytesText, duration, printJson, printLine, printTable } from '../output.ts';
 import { statusLine } from '../status-line.ts';
-import { loadRows, loadViews } from '../view-files.ts';
+import { isParquet, loadViews, spineRows } from '../view-files.ts';
+import { addTrustCommands } from './feature-trust.ts';
 
 const POLL_MS = 100;
 
@@ -38,6 +39,7 @@ export function addFeaturesCommand(program: Command, context: CliContext): void 
       .option('--no-wait', 'return at once'),
   ).action((file: string, options: ApplyOptions) => applyViews(file, options, context));
   addReadCommands(features, add, context);
+  addTrustCommands(features, add, context);
   add(features.command('delete').description('remove a view and its state').argument('<view>')).action(
     (name: string, options: CommonOptions) => removeView(name, options, context),
   );
@@ -46,6 +48,8 @@ export function addFeaturesCommand(program: Command, context: CliContext): void 
     'features apply views.ts',
     'features online user_activity ann bob --as-of 2026-01-31T12:00:00Z',
     'features historical user_activity --spine rows.parquet --out train.parquet',
+    'features datasets rebuild spring --out train.ndjson',
+    'features skew user_activity',
   ]);
 }
 
@@ -60,6 +64,8 @@ interface HistoricalOptions extends CommonOptions {
   out?: string;
   time?: string;
   asSeen?: boolean;
+  save?: string;
+  label?: string;
 }
 
 interface ApplyOptions extends CommonOptions {
@@ -86,7 +92,9 @@ function addReadCommands(features: Command, add: (command: Command) => Command, 
       .requiredOption('--spine <file>', 'rows: Parquet (.parquet), a JSON array, or an object a line')
       .option('--out <file>', 'where to write them: Parquet (.parquet), or an object a line; default: standard output')
       .option('--time <field>', 'the field that holds the time (default: time)')
-      .option('--as-seen', 'leave out what had not been ingested by the time of a row'),
+      .option('--as-seen', 'leave out what had not been ingested by the time of a row')
+      .option('--save <name>', 'keep the rows as a dataset that can be rebuilt byte for byte')
+      .option('--label <field>', 'the field to be predicted: warns of what gives it away'),
   ).action((views: string[], options: HistoricalOptions) => historical(views, options, context));
 }
 
@@ -205,31 +213,28 @@ function entityOf(text: string): JsonValue {
 
 function historical(views: string[], options: HistoricalOptions, context: CliContext): Promise<void> {
   return withTailwater(options, { create: false }, async ({ api }) => {
-    const { spine, out, time, asSeen } = options;
+    const { spine, out, time, asSeen, save, label } = options;
     const rows = await spineRows(spine, time ?? 'time');
     const answer = await api.features.historical({
       views,
       rows,
       ...(time === undefined ? {} : { time }),
       ...(asSeen === undefined ? {} : { asSeen }),
+      ...(save === undefined ? {} : { saveAs: save }),
+      ...(label === undefined ? {} : { label }),
     });
+    for (const { code, view, feature, advice } of answer.warnings ?? []) {
+      context.stderr.write(`${code}: ${view}.${feature}. ${advice}\n`);
+    }
     const text = answer.rows.map(row => `${JSON.stringify(row)}\n`).join('');
     if (out === undefined) context.stdout.write(text);
     else {
       if (isParquet(out)) await (await import('../parquet-rows.ts')).writeParquetRows(out, answer.rows);
       else await writeFile(out, text);
-      if (options.json === true) printJson(context, { out, rows: rows.length, views: answer.views });
+      if (options.json === true) printJson(context, { out, rows: rows.length, views: answer.views, dataset: answer.dataset });
       else printLine(context, `${out}: ${rows.length} rows of ${views.join(', ')}.`);
     }
   });
-}
-
-async function spineRows(path: string, time: string): Promise<JsonObject[]> {
-  return isParquet(path) ? (await import('../parquet-rows.ts')).readParquetRows(path, time) : loadRows(path);
-}
-
-function isParquet(path: string): boolean {
-  return path.endsWith('.parquet');
 }
 
 function removeView(name: string, options: CommonOptions, context: CliContext): Promise<void> {

@@ -57,3 +57,11 @@ export function checkInstants(source: StreamDefinition, timesMs: Iterable<number
     });
   }
 }
+
+/** Throws TW_HISTORY_EXPIRED when the stream of that name is another one by now. */
+export function requireSameLife(source: StreamDefinition, incarnation: string): void {
+  if (source.incarnation === incarnation) return;
+  throw new TailwaterError('TW_HISTORY_EXPIRED', {
+    detail: `Stream "${source.name}" was deleted and created again; the records asked for are gone.`,
+  });
+}

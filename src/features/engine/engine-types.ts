@@ -2,6 +2,9 @@ import type { JsonObject, JsonValue } from '../../base/index.ts';
 import type { Consistency, Freshness } from '../../snapshot/index.ts';
 import type { FeatureViewDefinition } from '../definition/types.ts';
 import type { FeatureStatus } from '../evaluate.ts';
+import type { FeatureEvent } from '../state/view-state.ts';
+import type { DatasetInfo } from '../trust/dataset-types.ts';
+import type { LeakageWarning } from '../trust/leakage.ts';
 import type { FeatureChange } from './changes.ts';
 import type { ViewProgress } from './live-view.ts';
 
@@ -96,6 +99,10 @@ export interface HistoricalRequest {
   time?: string;
   /** Leaves out what had not been ingested by the row's time: the row is what an online call at that instant answered. Default false. */
   asSeen?: boolean;
+  /** Keeps the rows as a dataset of this name, which can be rebuilt byte for byte. */
+  saveAs?: string;
+  /** The member that is to be predicted: the rows are searched for what would give it away. Reads the stream once more. */
+  label?: string;
   consistency?: Omit<Consistency, 'asOf'>;
   deadlineMs?: number;
 }
@@ -104,4 +111,25 @@ export interface HistoricalAnswer {
   /** In the order given. */
   rows: JsonObject[];
   views: { view: string; version: string; token: string; freshness: Freshness }[];
+  /** With `saveAs`. */
+  dataset?: DatasetInfo;
+  /** With `label`. */
+  warnings?: LeakageWarning[];
+}
+
+/** A definition over exactly the records up to a position. */
+export interface PinnedView {
+  view: string;
+  definition: FeatureViewDefinition;
+  /** Of the source stream. */
+  incarnation: string;
+  /** Per partition, the highest offset that counts. */
+  heads: readonly number[];
+}
+
+export interface HistoricalOptions {
+  /** Instead of what is served and known now. */
+  pinned?: readonly PinnedView[];
+  /** Sees every record that was read, in log order. */
+  observe?: (view: string, event: FeatureEvent) => void;
 }

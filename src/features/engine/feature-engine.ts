@@ -5,18 +5,21 @@ import type { Catalog, StreamDefinition } from '../../streams/index.ts';
 import { versionOf } from '../definition/canonical.ts';
 import { checkViewName, parseDefinition } from '../definition/parse.ts';
 import type { FeatureViewDefinition } from '../definition/types.ts';
-import { requireFree, spineOf } from '../historical/spine.ts';
-import { sweepOf } from '../historical/sweep.ts';
-import { planView } from '../plan.ts';
+import { evaluateView, type FeatureAnswer } from '../evaluate.ts';
+import { requireFree, type SpineRow, spineOf } from '../historical/spine.ts';
+import { type FeatureRow, sweepOf } from '../historical/sweep.ts';
+import { planView, type ViewPlan } from '../plan.ts';
 import type { FeatureEvent } from '../state/view-state.ts';
 import { changesBetween, changesServedValues } from './changes.ts';
-import { checkChange, checkInstants, checkSource } from './check-source.ts';
+import { checkChange, checkInstants, checkSource, requireSameLife } from './check-source.ts';
 import { Checkpoints } from './checkpoints.ts';
 import type {
   HistoricalAnswer,
+  HistoricalOptions,
   HistoricalRequest,
   OnlineAnswer,
   OnlineRequest,
+  PinnedView,
   ServiceAnswer,
   ServiceRequest,
   ViewInfo,
@@ -45,6 +48,15 @@ interface Served {
   live: LiveView;
   /** A newer version that is being built. */
   building: LiveView | null;
+}
+
+/** What training rows of a view are made from. */
+interface RowSource {
+  name: string;
+  plan: ViewPlan;
+  source: StreamDefinition;
+  /** Undefined: all that is known. */
+  heads: readonly number[] | undefined;
 }
 
 /** The feature views of a node: defined, built, followed, served online and as training rows. */
@@ -191,30 +203,24 @@ export class FeatureEngine {
     return { asOf, views: await Promise.all(answers) };
   }
 
-  /** Point-in-time correct rows for training. Throws TW_SPINE, TW_VIEW_NOT_FOUND, TW_NOT_YET_VISIBLE. */
-  async historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
-    const views = request.views.map(name => ({ name, ...this.#require(name) }));
+  /** Point-in-time correct rows for training. Throws TW_SPINE, TW_VIEW_NOT_FOUND, TW_NOT_YET_VISIBLE, TW_HISTORY_EXPIRED. */
+  async historical(request: HistoricalRequest, options: HistoricalOptions = {}): Promise<HistoricalAnswer> {
+    const views = options.pinned?.map(view => this.#fixedView(view)) ?? request.views.map(name => this.#servedView(name));
     if (views.length === 0) throw new TailwaterError('TW_BAD_REQUEST', { detail: 'views must name at least one view.' });
-    const spines = views.map(({ live }) => spineOf(live.plan.entity, request.time ?? 'time', request.rows));
+    const spines = views.map(({ plan }) => spineOf(plan.entity, request.time ?? 'time', request.rows));
     const column = (view: string, feature: string): string => (views.length === 1 ? feature : `${view}.${feature}`);
     requireFree(
-      views.flatMap(({ name, live }) => live.plan.names.map(feature => column(name, feature))),
+      views.flatMap(({ name, plan }) => plan.names.map(feature => column(name, feature))),
       request.rows,
     );
     const rows = request.rows.map(row => ({ ...row }));
     const answer: HistoricalAnswer = { rows, views: [] };
-    for (const [index, { name, live }] of views.entries()) {
-      const { source, plan } = live;
+    for (const [index, view] of views.entries()) {
+      const { name, plan, source } = view;
       const pinned = await this.#pin(source, request);
-      const sweep = sweepOf(plan, spines[index], { upsert: source.kind === 'upsert', asSeen: request.asSeen ?? false });
-      const gaps = await this.#readAll(pinned, event => sweep.apply(event));
-      checkInstants(
-        source,
-        spines[index].map(row => row.timeMs),
-        gaps,
-        pinned.throughTimeMs,
-      );
-      for (const [at, answers] of sweep.finish().entries()) {
+      const observe = options.observe && ((event: FeatureEvent) => options.observe!(name, event));
+      const swept = await this.#sweep(view, pinned, spines[index], { asSeen: request.asSeen ?? false, observe });
+      for (const [at, answers] of swept.entries()) {
         for (const [feature, value] of Object.entries(answers)) rows[at][column(name, feature)] = value;
       }
       answer.views.push({
@@ -227,14 +233,81 @@ export class FeatureEngine {
     return answer;
   }
 
+  /** Values of entities at instants by a definition, by the index of the spine's rows. `heads`: from the records up to there. */
+  async replay(
+    view: { definition: FeatureViewDefinition; incarnation?: string; heads?: readonly number[] },
+    spine: readonly SpineRow[],
+    asSeen: boolean,
+  ): Promise<FeatureRow[]> {
+    const source = this.#options.catalog.require(view.definition.source);
+    if (view.incarnation !== undefined) requireSameLife(source, view.incarnation);
+    const plan = planView(view.definition);
+    return this.#sweep({ plan, source, heads: view.heads }, await this.#pin(source, {}), spine, { asSeen });
+  }
+
+  /** Every record of a stream up to now, in log order. */
+  async eachEvent(stream: string, take: (event: FeatureEvent) => void): Promise<void> {
+    await this.#readAll(await this.#pin(this.#options.catalog.require(stream), {}), take);
+  }
+
+  /** Undefined for a version that is no longer kept. */
+  definitionOf(name: string, version: string): FeatureViewDefinition | undefined {
+    const { stored } = this.#require(name);
+    return [stored.current, ...stored.past].find(known => known.version === version)?.definition;
+  }
+
+  /** Values of up to `limit` entities of a view, now. */
+  async sample(name: string, limit: number): Promise<{ atMs: number; entities: Map<string, Record<string, FeatureAnswer>> }> {
+    const { live } = this.#require(name);
+    const { clock } = this.#options;
+    return live.at(undefined, clock.nowMs() + DEADLINE_MS, (state, pinned) => {
+      const atMs = Math.max(clock.nowMs(), pinned.throughTimeMs);
+      const names = [...state.entities()].slice(0, limit).map(([entity]) => entity);
+      return { atMs, entities: new Map(names.map(entity => [entity, evaluateView(live.plan, state.entity(entity), atMs)])) };
+    });
+  }
+
+  async #sweep(
+    { plan, source, heads }: Pick<RowSource, 'plan' | 'source' | 'heads'>,
+    pinned: Pinned,
+    spine: readonly SpineRow[],
+    { asSeen, observe }: { asSeen: boolean; observe?: ((event: FeatureEvent) => void) | undefined },
+  ): Promise<FeatureRow[]> {
+    const sweep = sweepOf(plan, spine, { upsert: source.kind === 'upsert', asSeen });
+    const take = (event: FeatureEvent): void => {
+      observe?.(event);
+      sweep.apply(event);
+    };
+    const gaps = await this.#readAll(pinned, observe === undefined ? event => sweep.apply(event) : take, heads);
+    checkInstants(
+      source,
+      spine.map(row => row.timeMs),
+      gaps,
+      pinned.throughTimeMs,
+    );
+    return sweep.finish();
+  }
+
+  #servedView(name: string): RowSource {
+    const { plan, source } = this.#require(name).live;
+    return { name, plan, source, heads: undefined };
+  }
+
+  #fixedView({ view, definition, incarnation, heads }: PinnedView): RowSource {
+    this.#requireOpen();
+    const source = this.#options.catalog.require(definition.source);
+    requireSameLife(source, incarnation);
+    return { name: view, plan: planView(definition), source, heads };
+  }
+
   /** True when records are missing that are no longer kept. */
-  async #readAll(pinned: Pinned, take: (event: FeatureEvent) => void): Promise<boolean> {
+  async #readAll(pinned: Pinned, take: (event: FeatureEvent) => void, heads?: readonly number[]): Promise<boolean> {
     const next: number[] = [];
     let gaps = false;
-    const read = () =>
-      readNext(pinned, next, () => {
-        gaps = true;
-      });
+    const onGap = (): void => {
+      gaps = true;
+    };
+    const read = () => readNext(pinned, next, onGap, heads);
     for (let events = await read(); events.length > 0; events = await read()) {
       for (const event of events) take(event);
       await this.#options.clock.turn();

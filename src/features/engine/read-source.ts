@@ -9,15 +9,22 @@ const PAGE_OFFSETS = 2000;
 /**
  * The next records of a stream in log order, over all partitions, from the table and the tail of one instant. `next` is moved past them.
  * Empty only when `next` has passed the instant's heads. `onGap`: there are offsets whose records are no longer kept.
+ * `heads`: an earlier end.
  */
-export async function readNext(pinned: Pinned, next: number[], onGap: () => void = () => {}): Promise<FeatureEvent[]> {
-  const heads = headsOf(pinned);
+export async function readNext(
+  pinned: Pinned,
+  next: number[],
+  onGap: () => void = () => {},
+  heads: readonly number[] = headsOf(pinned),
+): Promise<FeatureEvent[]> {
   for (let partition = next.length; partition < heads.length; partition++) next.push(0);
   for (;;) {
     const open = [...heads.keys()].filter(partition => next[partition] <= heads[partition]);
     if (open.length === 0) return [];
-    const pages = await Promise.all(open.map(partition => readKeptOffsets(pinned, partition, next[partition], PAGE_OFFSETS)));
     const ends = open.map(partition => Math.min(heads[partition], next[partition] + PAGE_OFFSETS - 1));
+    const pages = await Promise.all(
+      open.map((partition, index) => readKeptOffsets(pinned, partition, next[partition], ends[index] - next[partition] + 1)),
+    );
     if (pages.some((page, index) => page.length <= ends[index] - next[open[index]])) onGap();
     // Beyond the last record of a partition that has more, another partition's records may not be next.
     const bound = Math.min(

@@ -1,21 +1,11 @@
 import { type TSchema, Type } from '@fastify/type-provider-typebox';
-import type { JsonObject, JsonValue } from '../../../base/index.ts';
+import type { JsonValue } from '../../../base/index.ts';
 import type { HistoricalRequest, OnlineRequest, ServiceRequest } from '../../../features/index.ts';
 import type { App, HttpContext } from '../context.ts';
+import { AnyObject, Consistency, deadlineMs, HistoricalBody, strict, ViewParams } from './feature-schemas.ts';
+import { addTrustRoutes } from './feature-trust.ts';
 import { answers, PROBLEM_ANSWER, parseJsonBody, sendJson, sendWithToken, tokenConsistency } from './route-parts.ts';
 
-const strict = { additionalProperties: false };
-const AnyObject = Type.Unsafe<JsonObject>({ type: 'object' });
-const ViewParams = Type.Object({ view: Type.String({ description: 'Name of the feature view.' }) });
-const Consistency = Type.Object(
-  {
-    atLeast: Type.Optional(Type.String()),
-    strong: Type.Optional(Type.Literal(true)),
-    maxStalenessMs: Type.Optional(Type.Number({ minimum: 0 })),
-  },
-  { ...strict, maxProperties: 1 },
-);
-const deadlineMs = Type.Optional(Type.Number({ minimum: 0 }));
 const online = {
   entities: Type.Array(Type.Unknown(), {
     description: 'Each the value of the entity’s field, a list of several, or an object.',
@@ -29,21 +19,10 @@ const Features = Type.Optional(Type.Array(Type.String()));
 const OnlineBody = Type.Object({ ...online, features: Features }, strict);
 const ServiceView = Type.Union([Type.String(), Type.Object({ view: Type.String(), features: Features }, strict)]);
 const ServiceBody = Type.Object({ ...online, views: Type.Array(ServiceView, { minItems: 1 }) }, strict);
-const HistoricalBody = Type.Object(
-  {
-    views: Type.Array(Type.String(), { minItems: 1 }),
-    rows: Type.Array(AnyObject),
-    time: Type.Optional(Type.String()),
-    asSeen: Type.Optional(Type.Boolean()),
-    consistency: Type.Optional(Consistency),
-    deadlineMs,
-  },
-  strict,
-);
-
 export function addFeatureRoutes(app: App, context: HttpContext): void {
   addDefinitionRoutes(app, context);
   addValueRoutes(app, context);
+  addTrustRoutes(app, context);
 }
 
 function schema(summary: string, more: Record<string, TSchema> = {}): Record<string, unknown> & { response: object } {
