@@ -15,7 +15,7 @@ const RANKS: Record<string, number> = {
   features: 6,
   retrieval: 7,
   server: 8,
-  adapters: 8,
+  adapters: 9,
   cli: 9,
 };
 const TOP = 10;

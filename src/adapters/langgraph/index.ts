@@ -1,0 +1,1 @@
+export { TailwaterSaver, type TailwaterSaverConfig } from './tailwater-saver.ts';
