@@ -1,2 +1,3 @@
+export { planSearch, type SearchPlan } from './plan.ts';
 export type { QueryRequest, SearchAnswer, SearchHit, SearchMode } from './query-types.ts';
 export { Searcher } from './search.ts';

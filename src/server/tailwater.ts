@@ -1,3 +1,4 @@
+import type { ContextAnswer, ContextRequest } from '../context/index.ts';
 import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency } from '../snapshot/index.ts';
 import type { StreamChanges, StreamSettings } from '../streams/index.ts';
@@ -26,6 +27,7 @@ import type {
   TailwaterApi,
 } from './api.ts';
 import { keyBytes, parseReadFrom, toApiRecord, toQueryHit } from './api-mapping.ts';
+import type { ContextsApi } from './contexts-api.ts';
 import { Engine } from './engine.ts';
 import type { FeaturesApi } from './features-api.ts';
 import { openScanBody } from './scan-body.ts';
@@ -51,6 +53,10 @@ export class Tailwater implements TailwaterApi {
 
   get features(): FeaturesApi {
     return this.#engine.features;
+  }
+
+  get contexts(): ContextsApi {
+    return this.#engine.contexts;
   }
 
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
@@ -102,6 +108,10 @@ export class Tailwater implements TailwaterApi {
     const { kind } = this.#engine.definition(name);
     const { hits, freshness, token } = await this.#engine.query(name, request);
     return { hits: hits.map(hit => toQueryHit(hit, kind)), freshness, token };
+  }
+
+  context(request: ContextRequest): Promise<ContextAnswer> {
+    return this.#engine.context(request);
   }
 
   scan(name: string, options: ScanOptions = {}): Promise<ScanAnswer> {

@@ -22,6 +22,11 @@ const NO_FEATURES: FeaturesApi = {
   historical: noView,
 };
 
+const noContext = async (): Promise<never> => {
+  throw new TailwaterError('TW_CONTEXT_NOT_FOUND');
+};
+const NO_CONTEXTS = { apply: noContext, get: noContext, list: async () => [], remove: noContext, call: noContext };
+
 /** One append stream in memory, for what a real engine cannot be made to do: fail on demand, hang, lose a reply. Override any method. */
 export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { records: StreamRecord[] } {
   const records: StreamRecord[] = [];
@@ -49,6 +54,8 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
   return {
     records,
     features: NO_FEATURES,
+    contexts: NO_CONTEXTS,
+    context: noContext,
     iceberg: new IcebergCatalog({
       streams: () => [],
       store: new MemoryObjectStore(),

@@ -6,6 +6,7 @@ import { type App, HTTP_DEFAULTS, type HttpContext, type HttpSettings } from './
 import { Followers } from './followers.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { addIcebergCatalog } from './iceberg/iceberg-catalog.ts';
+import { addContextRoutes } from './routes/contexts.ts';
 import { addFeatureRoutes } from './routes/features.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import { addQueryRoute, addRowRoutes } from './routes/query.ts';
@@ -72,6 +73,7 @@ function addRoutes(app: App, context: HttpContext): void {
   addTableRoutes(app, context);
   addTagRoutes(app, context);
   addFeatureRoutes(app, context);
+  addContextRoutes(app, context);
   addOperationRoutes(app, context);
 }
 
