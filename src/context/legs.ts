@@ -59,14 +59,14 @@ export async function readLeg(
   });
   if (leg.kind === 'rows') {
     const rows = await Promise.all(leg.keyBytes.map(key => lookupRow(pinned, key)));
-    const found = rows.flatMap(row => (row === null ? [] : [itemOf(row.record, valueOf(row.record), {})]));
+    const found = rows.flatMap(row => (row === null ? [] : [itemOf(row.record, contentOf(row.record), {})]));
     return { found, skipped: [] };
   }
   const { hits, skipped } = await searcher.searchAt(pinned, leg.search, instant.atMs);
-  return { found: hits.map(({ record, selected, ranks }) => itemOf(record, selected ?? valueOf(record), ranks)), skipped };
+  return { found: hits.map(({ record, selected, ranks }) => itemOf(record, selected ?? contentOf(record), ranks)), skipped };
 }
 
-function valueOf({ value }: StreamRecord): JsonValue {
+function contentOf({ value }: StreamRecord): JsonValue {
   return value === null ? null : JSON.parse(fromUtf8(value));
 }
 

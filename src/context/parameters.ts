@@ -89,12 +89,12 @@ export function requestOf(name: string, definition: ContextDefinition, call: Con
 }
 
 /** Values put in are not looked into: a parameter cannot name another. */
-function filled(value: JsonValue, valueOf: (name: string) => JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(item => filled(item, valueOf));
+function filled(value: JsonValue, replace: (name: string) => JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(item => filled(item, replace));
   if (!isJsonObject(value)) return value;
   const { $param: param, ...others } = value;
-  if (typeof param === 'string' && Object.keys(others).length === 0) return valueOf(param);
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, filled(member, valueOf)]));
+  if (typeof param === 'string' && Object.keys(others).length === 0) return replace(param);
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, filled(member, replace)]));
 }
 
 function sorted(value: JsonValue): JsonValue {

@@ -46,7 +46,7 @@ function outsideOfFences(markdown: string): string[] {
   for (const line of markdown.split(/\r\n|\n|\r/)) {
     const run = /^ {0,3}(`{3,}|~{3,})(.*)$/.exec(line);
     if (fence !== null) {
-      if (run !== null && run[1].startsWith(fence) && run[2].trim() === '') fence = null;
+      if (run?.[1].startsWith(fence) && run[2].trim() === '') fence = null;
     } else if (run !== null) fence = run[1];
     else outside.push(line);
   }
