@@ -1,4 +1,5 @@
 import { isTailwaterError, randomId, systemClock, systemRandom, TailwaterError, toBase64Url, utf8 } from './base/index.ts';
+import { ClientContexts } from './client-contexts.ts';
 import {
   type DeleteDocumentAnswer,
   type DocumentAnswer,
@@ -13,6 +14,7 @@ import {
 import { EventParser, type ServerEvent } from './client-events.ts';
 import { ClientFeatures } from './client-features.ts';
 import { ClientTransport, type HttpRequest, problemOfEvent, type TailwaterClientOptions } from './client-transport.ts';
+import type { ContextAnswer, ContextRequest } from './context/index.ts';
 import type { QueryRequest } from './retrieval/index.ts';
 import type {
   ApiRecord,
@@ -70,14 +72,23 @@ export class TailwaterClient implements TailwaterApi {
   readonly #tokens = new Map<string, string>();
   readonly #closed = new AbortController();
   readonly features: FeaturesApi;
+  readonly contexts: ClientContexts;
 
   constructor(options: TailwaterClientOptions) {
     this.#options = options;
     this.#transport = new ClientTransport(options);
-    this.features = new ClientFeatures(
-      { json: request => this.#json(request), text: request => this.#send(request) },
-      this.#transport.timeoutMs * 10,
-    );
+    const sender = {
+      json: <T>(request: HttpRequest) => this.#json<T>(request),
+      text: (request: HttpRequest) => this.#send(request),
+      timeoutMs: this.#transport.timeoutMs,
+    };
+    this.features = new ClientFeatures(sender, this.#transport.timeoutMs * 10);
+    this.contexts = new ClientContexts(sender);
+  }
+
+  /** Not bound to the tokens of single streams: it is strong unless `consistency` says otherwise. */
+  context(request: ContextRequest): Promise<ContextAnswer> {
+    return this.contexts.ask(request);
   }
 
   async createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {

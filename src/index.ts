@@ -1,4 +1,20 @@
 export { type ErrorCode, type JsonObject, type JsonValue, type Problem, TailwaterError } from './base/index.ts';
+export type {
+  ContextAnswer,
+  ContextCall,
+  ContextDefinition,
+  ContextInclude,
+  ContextInfo,
+  ContextItem,
+  ContextRequest,
+  DocumentsLeg,
+  DroppedItem,
+  EventsLeg,
+  FeaturesLeg,
+  LegFreshness,
+  RowsLeg,
+  Tokenizer,
+} from './context/index.ts';
 export {
   avg,
   count,
@@ -42,6 +58,7 @@ export {
   type AppendRecord,
   type CollectApiOptions,
   type CollectionReport,
+  type ContextsApi,
   type DeleteDocumentAnswer,
   type DocumentAnswer,
   type DocumentPage,

@@ -336,6 +336,26 @@ export const ERROR_KINDS = {
     title: 'A dataset of this name holds other rows',
     action: 'Use another name, or delete the dataset first. The one that exists is unchanged.',
   },
+  TW_CONTEXT_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such context definition, or not this version of it',
+    action: 'Define it with PUT /v1/contexts/{c}, or list definitions with GET /v1/contexts.',
+  },
+  TW_CONTEXT_PARAMETERS: {
+    status: 400,
+    title: 'The parameters do not fit the context definition',
+    action: 'Send the parameters that `data.parameters` names, each as its schema says. Nothing was read.',
+  },
+  TW_CONTEXT_BUDGET: {
+    status: 422,
+    title: 'The token budget is too small',
+    action: 'Give at least the tokens that `data.needed` names, or include less.',
+  },
+  TW_CONTEXT_LEG: {
+    status: 503,
+    title: 'A required leg of the context failed',
+    action: 'See `data` for the leg and its own error code; or ask without `required`.',
+  },
   TW_SETTING: { status: 400, title: 'A setting is not valid', action: 'Correct the named setting.' },
   TW_SOURCE: {
     status: 400,

@@ -13,6 +13,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   tail: async () => (await import('./commands/tail.ts')).addTailCommand,
   query: async () => (await import('./commands/query.ts')).addQueryCommand,
   features: async () => (await import('./commands/features.ts')).addFeaturesCommand,
+  context: async () => (await import('./commands/context.ts')).addContextCommand,
   sql: async () => (await import('./commands/sql.ts')).addSqlCommand,
   scan: async () => (await import('./commands/scan.ts')).addScanCommand,
   compact: async () => (await import('./commands/compact.ts')).addCompactCommand,

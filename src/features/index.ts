@@ -52,6 +52,7 @@ export type {
   ViewPlanAnswer,
 } from './engine/engine-types.ts';
 export { FeatureEngine } from './engine/feature-engine.ts';
+export { type Reach, readView, type ViewReading } from './engine/view-reading.ts';
 export { evaluateView, type FeatureAnswer, type FeatureStatus } from './evaluate.ts';
 export { sweepOf } from './historical/sweep.ts';
 export { type ComputedFeatures, onDemand, type TrainingRequest } from './on-demand.ts';

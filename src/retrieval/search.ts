@@ -65,6 +65,19 @@ export class Searcher {
     };
   }
 
+  /**
+   * A search at an instant that is pinned already: nothing in the answer depends on when it is given, but for embeddings that came
+   * since. Throws what the vector of the query throws.
+   */
+  async searchAt(pinned: Pinned, plan: SearchPlan, nowMs: number): Promise<{ hits: SearchHit[]; skipped: Skipped }> {
+    const skipped: Skipped = [];
+    const vector = await this.#queryVector(pinned.definition, plan, skipped);
+    this.#options.onSearch?.(pinned.definition);
+    await this.#options.clock.turn();
+    const { rows, records, sources } = await this.#best(pinned, plan, vector, skipped, nowMs);
+    return { hits: rows.map((fused, index) => toHit(fused, records[index], sources[index], plan, nowMs)), skipped };
+  }
+
   /** A provider that is down does not hide what text finds: hybrid goes on without the vector leg and says so (R5). */
   async #queryVector(
     definition: StreamDefinition,
@@ -83,9 +96,15 @@ export class Searcher {
   }
 
   /** The rows of the answer, their records, and where these come from. */
-  async #best(pinned: Pinned, plan: SearchPlan, vector: Float32Array | null, skipped: Skipped): Promise<Best> {
+  async #best(
+    pinned: Pinned,
+    plan: SearchPlan,
+    vector: Float32Array | null,
+    skipped: Skipped,
+    nowMs = this.#options.clock.nowMs(),
+  ): Promise<Best> {
     const ranked = await this.#rank(pinned, plan, vector, skipped);
-    const decayed = plan.recency === null ? ranked : decayByAge(ranked, plan.recency, this.#options.clock.nowMs());
+    const decayed = plan.recency === null ? ranked : decayByAge(ranked, plan.recency, nowMs);
     const rows = decayed.slice(0, plan.limit);
     const records = await recordsOf(pinned, rows);
     return { rows, records, sources: await sourcesOf(pinned, records) };

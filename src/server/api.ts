@@ -1,10 +1,12 @@
 import type { JsonObject, JsonValue, Problem } from '../base/index.ts';
+import type { ContextAnswer, ContextRequest } from '../context/index.ts';
 import type { SourceProgress } from '../ingest/index.ts';
 import type { TableState } from '../lakehouse/index.ts';
 import type { HitSource, QueryRequest } from '../retrieval/index.ts';
 import type { Consistency, Freshness, ScanRequest, SqlColumn, SqlRequest } from '../snapshot/index.ts';
 import type { StreamChanges, StreamDefinition, StreamSettings, TableFormat } from '../streams/index.ts';
 import type { CollectionReport } from './collect/report.ts';
+import type { ContextsApi } from './contexts-api.ts';
 import type { DocumentsApi } from './documents-api.ts';
 import type { FeaturesApi } from './features-api.ts';
 
@@ -221,6 +223,7 @@ export interface CollectApiOptions {
 /** What both the embedded engine and the HTTP client offer, under the same names. Every rejection is a TailwaterError. */
 export interface TailwaterApi extends DocumentsApi {
   readonly features: FeaturesApi;
+  readonly contexts: ContextsApi;
   /** Creates the stream; the same settings again are not an error. */
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
   getStream(name: string): Promise<StreamInfo>;
@@ -234,6 +237,8 @@ export interface TailwaterApi extends DocumentsApi {
   read(name: string, options?: ReadOptions): Promise<ReadAnswer>;
   follow(name: string, options?: FollowOptions): AsyncIterable<FollowEvent>;
   query(name: string, request: QueryRequest): Promise<QueryAnswer>;
+  /** One prompt-ready answer from events, features, documents and rows at one instant, within a token budget. */
+  context(request: ContextRequest): Promise<ContextAnswer>;
   /** All rows at one instant, in the order of the log, read as they are asked for. */
   scan(name: string, options?: ScanOptions): Promise<ScanAnswer>;
   /** One SELECT over streams, all at one instant. */

@@ -1,3 +1,4 @@
+import type { ContextAnswer, ContextRequest } from '../context/index.ts';
 import type { IcebergCatalog } from '../lakehouse/index.ts';
 import type { QueryRequest, SearchAnswer } from '../retrieval/index.ts';
 import type {
@@ -15,6 +16,7 @@ import type { StreamChanges, StreamDefinition, StreamRecord, StreamSettings } fr
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
 import type { CollectOptions } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
+import type { ContextsApi } from './contexts-api.ts';
 import type { EngineDocuments } from './documents-api.ts';
 import type { FeaturesApi } from './features-api.ts';
 
@@ -50,6 +52,7 @@ export interface EngineFollowOptions {
 export interface EngineLike {
   readonly features: FeaturesApi;
   readonly documents: EngineDocuments;
+  readonly contexts: ContextsApi;
   /** Iceberg's REST catalog, over the tables of streams and those of other engines. */
   readonly iceberg: IcebergCatalog;
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
@@ -63,6 +66,7 @@ export interface EngineLike {
   read(name: string, options: EngineReadOptions): Promise<StreamPage>;
   follow(name: string, options: EngineFollowOptions): AsyncIterable<LiveRecord>;
   query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer>;
+  context(request: ContextRequest): Promise<ContextAnswer>;
   scan(name: string, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan>;
   sql(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer>;
   getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow>;

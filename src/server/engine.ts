@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, randomId, systemRandom, TailwaterError, utf8 } from '../base/index.ts';
+import { type ContextAnswer, ContextAssembler, ContextDefinitions, type ContextRequest } from '../context/index.ts';
 import { AnswerLog, Datasets, FeatureEngine } from '../features/index.ts';
 import { Appender, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
 import { ObjectJournal, Pins } from '../journal/index.ts';
@@ -47,6 +48,7 @@ import { type CollectOptions, Collector } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
+import { EngineContexts } from './contexts-api.ts';
 import { closeDataFolder, type DataFolder, type OpenFolder, openDataFolder, pathsOf, SHARD } from './data-folder.ts';
 import { Documents } from './documents/documents.ts';
 import { EngineFeatures } from './engine-features.ts';
@@ -90,6 +92,8 @@ export class Engine implements EngineLike {
   readonly #parts: Parts;
   readonly #clock: Clock;
   readonly #appender: Appender;
+  readonly contexts: EngineContexts;
+  readonly #contexts: ContextAssembler;
   readonly #searcher: Searcher;
   readonly #reader: StreamReader;
   readonly #follower: Follower;
@@ -117,6 +121,11 @@ export class Engine implements EngineLike {
       clock: settings.clock,
       onSearch: definition => residents.searched(streams.require(definition)),
     });
+    const { tokenizer, clock, random } = settings;
+    const assembler = { catalog, features: parts.features, pinner, searcher: this.#searcher, clock };
+    this.#contexts = new ContextAssembler({ ...assembler, ...(tokenizer && { tokenizer }) });
+    const definitions = new ContextDefinitions(parts.folder.store, clock, random);
+    this.contexts = new EngineContexts(definitions, request => this.context(request));
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
     this.#scanner = new Scanner({ streams, pinner, pins: parts.pins, clock: settings.clock });
@@ -243,6 +252,11 @@ export class Engine implements EngineLike {
 
   query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer> {
     return this.#searcher.search(this.definition(name), request, signal);
+  }
+
+  async context(request: ContextRequest): Promise<ContextAnswer> {
+    if (this.#closing !== null) throw new TailwaterError('TW_CLOSED');
+    return this.#contexts.assemble(request);
   }
 
   scan(name: string, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan> {

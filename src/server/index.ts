@@ -31,6 +31,7 @@ export type {
 export { encodeQueryAnswer, encodeReadAnswer, encodeRecord, encodeSqlAnswer } from './api-encoding.ts';
 export { parseReadFrom } from './api-mapping.ts';
 export { previewCollection } from './collect/preview-folder.ts';
+export type { ContextsApi } from './contexts-api.ts';
 export { pathsOf } from './data-folder.ts';
 export type {
   DeleteDocumentAnswer,

@@ -1,4 +1,5 @@
 import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '../base/index.ts';
+import type { Tokenizer } from '../context/index.ts';
 import { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger } from '../lakehouse/index.ts';
 import { RESIDENT_DEFAULTS, SQL_DEFAULTS, type SqlSettings } from '../snapshot/index.ts';
 import { COLLECTION_DEFAULTS, type CollectionSettings } from './collect/settings.ts';
@@ -31,6 +32,8 @@ export interface EngineOptions {
   collection?: Partial<CollectionSchedule>;
   /** What SQL queries may use: memory and threads of one, how many at once, bytes of an answer. See SqlSettings. */
   sql?: Partial<SqlSettings>;
+  /** What the budgets of contexts are counted by; default that of GPT-4o and later models (o200k_base). */
+  tokenizer?: Tokenizer;
   logger?: Logger;
   clock?: Clock;
   random?: Random;
@@ -49,6 +52,7 @@ export interface EngineSettings {
   compactionThreads: number;
   collection: CollectionSchedule;
   sql: SqlSettings;
+  tokenizer: Tokenizer | null;
   logger: Logger;
   clock: Clock;
   random: Random;
@@ -84,6 +88,7 @@ export function settingsOf(options: EngineOptions): EngineSettings {
     compactionThreads: options.compactionThreads ?? 1,
     collection: { ...COLLECTION_SCHEDULE, ...options.collection },
     sql: { ...SQL_DEFAULTS, ...options.sql },
+    tokenizer: options.tokenizer ?? null,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,

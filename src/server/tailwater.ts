@@ -1,3 +1,4 @@
+import type { ContextAnswer, ContextRequest } from '../context/index.ts';
 import type { DocumentInput } from '../ingest/index.ts';
 import type { QueryRequest } from '../retrieval/index.ts';
 import type { Consistency } from '../snapshot/index.ts';
@@ -27,6 +28,7 @@ import type {
   TailwaterApi,
 } from './api.ts';
 import { keyBytes, parseReadFrom, toApiRecord, toQueryHit } from './api-mapping.ts';
+import type { ContextsApi } from './contexts-api.ts';
 import type {
   DeleteDocumentAnswer,
   DocumentAnswer,
@@ -60,6 +62,10 @@ export class Tailwater implements TailwaterApi {
 
   get features(): FeaturesApi {
     return this.#engine.features;
+  }
+
+  get contexts(): ContextsApi {
+    return this.#engine.contexts;
   }
 
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
@@ -127,6 +133,10 @@ export class Tailwater implements TailwaterApi {
     const { kind } = this.#engine.definition(name);
     const { hits, freshness, token } = await this.#engine.query(name, request);
     return { hits: hits.map(hit => toQueryHit(hit, kind)), freshness, token };
+  }
+
+  context(request: ContextRequest): Promise<ContextAnswer> {
+    return this.#engine.context(request);
   }
 
   scan(name: string, options: ScanOptions = {}): Promise<ScanAnswer> {

@@ -3,7 +3,7 @@ export { Follower, type FollowRequest } from './follower.ts';
 export type { LiveStream } from './live-stream.ts';
 export { LiveStreams } from './live-streams.ts';
 export { PastCuts } from './past-cuts.ts';
-export { earliestOf, freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from './pinned.ts';
+export { earliestOf, freshnessOf, headsOf, type Pinned, type PinnedStreams, positionOf, tokenOf, watermarkOf } from './pinned.ts';
 export { DEFAULT_DEADLINE_MS, Pinner } from './pinner.ts';
 export { RESIDENT_DEFAULTS, type ResidentSettings, ResidentTables } from './resident-tables.ts';
 export { lookupRow, lookupRows } from './row-lookup.ts';

@@ -23,6 +23,13 @@ export interface Pinned {
   throughTimeMs: number;
 }
 
+/** Streams pinned at one instant. */
+export interface PinnedStreams {
+  shard: number;
+  throughSegment: number;
+  pinned: Pinned[];
+}
+
 export function headsOf(pinned: Pinned): number[] {
   const watermark = watermarkOf(pinned);
   return pinned.tail.heads.map((head, partition) => Math.max(head, watermark[partition]));

@@ -6,7 +6,7 @@ import { type Demand, parseConsistency } from './consistency.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { LiveStreams } from './live-streams.ts';
 import type { PastCuts } from './past-cuts.ts';
-import { headsOf, type Pinned } from './pinned.ts';
+import { headsOf, type Pinned, type PinnedStreams } from './pinned.ts';
 import type { Consistency } from './snapshot-types.ts';
 import { pinTag, pinTaggedPosition } from './tagged-cuts.ts';
 
@@ -20,13 +20,6 @@ interface Instant {
   segment: number;
   timeMs: number | null;
   position: Position | null;
-}
-
-/** Streams pinned at one instant. */
-interface PinnedStreams {
-  shard: number;
-  throughSegment: number;
-  pinned: Pinned[];
 }
 
 const POLL_MS = 5;

@@ -19,7 +19,7 @@ export { type Comparison, type Filter, filterPaths } from './filter/filter.ts';
 export { matches } from './filter/matches.ts';
 export { parseFilter } from './filter/parse.ts';
 export { partitionOfKey } from './partitioner.ts';
-export { decodeToken, encodeToken, type Position } from './position/token.ts';
+export { decodeToken, encodeToken, type Position, type PositionInstant } from './position/token.ts';
 export type { RecordBatch, RecordHeader, RecordSlab, StreamRecord } from './records.ts';
 export {
   type AppendPart,

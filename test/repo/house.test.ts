@@ -4,7 +4,18 @@ import { ROOT, textOf, typescriptFiles } from './sources.ts';
 
 const MAX_LINES = 500;
 const REPORT_LINES = 250;
-const CORE = ['streams', 'lakehouse', 'ingest', 'retrieval', 'snapshot', 'features', 'embeddings', 'journal', 'storage'];
+const CORE = [
+  'streams',
+  'lakehouse',
+  'ingest',
+  'retrieval',
+  'snapshot',
+  'features',
+  'context',
+  'embeddings',
+  'journal',
+  'storage',
+];
 
 const sources = typescriptFiles('src');
 const everything = ['src', 'test', 'bench', 'examples', 'scripts'].flatMap(folder => filesOrNone(folder));

@@ -14,11 +14,12 @@ const RANKS: Record<string, number> = {
   snapshot: 5,
   features: 6,
   retrieval: 7,
-  server: 8,
-  adapters: 9,
-  cli: 9,
+  context: 8,
+  server: 9,
+  adapters: 10,
+  cli: 10,
 };
-const TOP = 10;
+const TOP = 11;
 
 function folderOf(path: string): string | null {
   const parts = path.split('/');

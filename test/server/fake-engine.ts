@@ -34,6 +34,10 @@ const noDocuments = async (): Promise<never> => {
   throw new TailwaterError('TW_NOT_DOCUMENTS');
 };
 const NO_DOCUMENTS: EngineLike['documents'] = { put: noDocuments, get: noDocuments, remove: noDocuments, list: noDocuments };
+const noContext = async (): Promise<never> => {
+  throw new TailwaterError('TW_CONTEXT_NOT_FOUND');
+};
+const NO_CONTEXTS = { apply: noContext, get: noContext, list: async () => [], remove: noContext, call: noContext };
 
 /** One append stream in memory, for what a real engine cannot be made to do: fail on demand, hang, lose a reply. Override any method. */
 export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { records: StreamRecord[] } {
@@ -63,6 +67,8 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
     records,
     features: NO_FEATURES,
     documents: NO_DOCUMENTS,
+    contexts: NO_CONTEXTS,
+    context: noContext,
     iceberg: new IcebergCatalog({
       streams: () => [],
       store: new MemoryObjectStore(),

@@ -93,8 +93,8 @@ describe('tokens', () => {
 
   test('of another version are refused by name', () => {
     const bytes = fromBase64Url(encodeToken({ shards: [], streams: [] }));
-    bytes[0] = 2;
+    bytes[0] = 3;
     new DataView(bytes.buffer).setUint32(bytes.length - 4, crc32c(bytes.subarray(0, -4)));
-    expect(() => decodeToken(toBase64Url(bytes))).toThrow('version 2');
+    expect(() => decodeToken(toBase64Url(bytes))).toThrow('version 3');
   });
 });

@@ -30,6 +30,7 @@ import { checkOnlineRequest, instantOf, onlineEntities, withoutAsOf } from './on
 import { readNext } from './read-source.ts';
 import { sampleDifferences } from './sample.ts';
 import { type StoredView, ViewDocuments } from './view-documents.ts';
+import { holdAll, type Reach, type ViewReading } from './view-reading.ts';
 
 export interface FeatureEngineOptions {
   store: ObjectStore;
@@ -201,6 +202,19 @@ export class FeatureEngine {
     const asked = views.map(view => (typeof view === 'string' ? { view } : view));
     const answers = asked.map(({ view, ...own }) => this.online(view, { ...request, ...own, asOf }));
     return { asOf, views: await Promise.all(answers) };
+  }
+
+  /** What reading this view takes, checked before anything is read. Throws TW_VIEW_NOT_FOUND, TW_BAD_REQUEST. */
+  reading(name: string, request: OnlineRequest): ViewReading {
+    const { live } = this.#require(name);
+    checkOnlineRequest(live.plan, request);
+    return { name, live, request };
+  }
+
+  /** Calls `work` while none of these views moves: whatever it pins, their states are not beyond it. */
+  holding<T>(readings: readonly ViewReading[], work: (reach: Reach) => Promise<T>): Promise<T> {
+    const lives = new Map([...readings].sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ live }) => [live, null]));
+    return holdAll([...lives.keys()], new Map(), work);
   }
 
   /** Point-in-time correct rows for training. Throws TW_SPINE, TW_VIEW_NOT_FOUND, TW_NOT_YET_VISIBLE, TW_HISTORY_EXPIRED. */

@@ -131,11 +131,32 @@ export class LiveView {
   at<T>(consistency: Consistency | undefined, deadlineAtMs: number, read: (state: ViewState, pinned: Pinned) => T): Promise<T> {
     return this.#inTurn(async () => {
       const pinned = await this.#pin(consistency, deadlineAtMs);
-      while ((await this.#applyNext(pinned)) > 0) {
-        if (this.#options.clock.nowMs() > deadlineAtMs) throw this.#notYet();
-      }
-      return read(this.#state, pinned);
+      return read(await this.#reach(pinned, deadlineAtMs), pinned);
     });
+  }
+
+  /** Keeps the state where it is until `work` is done, which brings it to an instant that was pinned meanwhile. */
+  hold<T>(work: (reach: (pinned: Pinned, deadlineAtMs: number) => Promise<ViewState>) => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      let reaching: Promise<unknown> = Promise.resolve();
+      try {
+        return await work((pinned, deadlineAtMs) => {
+          const reached = reaching.then(() => this.#reach(pinned, deadlineAtMs));
+          reaching = reached.catch(() => {});
+          return reached;
+        });
+      } finally {
+        // Whoever is next must not find records being applied.
+        await reaching;
+      }
+    });
+  }
+
+  async #reach(pinned: Pinned, deadlineAtMs: number): Promise<ViewState> {
+    while ((await this.#applyNext(pinned)) > 0) {
+      if (this.#options.clock.nowMs() > deadlineAtMs) throw this.#notYet();
+    }
+    return this.#state;
   }
 
   #notYet(): TailwaterError {

@@ -6,6 +6,7 @@ import { type App, HTTP_DEFAULTS, type HttpContext, type HttpSettings } from './
 import { Followers } from './followers.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { addIcebergCatalog } from './iceberg/iceberg-catalog.ts';
+import { addContextRoutes } from './routes/contexts.ts';
 import { addDocumentRoutes } from './routes/documents.ts';
 import { addFeatureRoutes } from './routes/features.ts';
 import { addOperationRoutes } from './routes/operations.ts';
@@ -74,6 +75,7 @@ function addRoutes(app: App, context: HttpContext): void {
   addTableRoutes(app, context);
   addTagRoutes(app, context);
   addFeatureRoutes(app, context);
+  addContextRoutes(app, context);
   addOperationRoutes(app, context);
 }
 

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { commandsOf, fencedBlocks } from './markdown.ts';
+import { ROOT, useShell } from './shell.ts';
+
+const GUIDE = readFileSync(join(ROOT, 'docs', 'CONTEXT.md'), 'utf8');
+const SLOW_MS = 300_000;
+
+const docs = useShell();
+
+describe('the guide to contexts', () => {
+  test('is right, command by command', { timeout: SLOW_MS }, async () => {
+    const shown: string[] = [];
+    for (const command of fencedBlocks(GUIDE)
+      .flatMap(commandsOf)
+      .filter(text => !text.startsWith('{'))) {
+      const done = await docs.shell.run(command);
+      expect(done.code, `${command}\n${done.stdout}${done.stderr}`).toBe(0);
+      if (command.includes(' context ask ')) shown.push(done.stdout);
+    }
+    expect(shown).toHaveLength(2);
+    expect(shown[0]).toMatch(/## Rows: "users".*Oslo.*## Newest events: "clicks".*cart.*## Documents: "help".*parcel is late/s);
+    expect(shown[1]).toContain('city: Oslo');
+  });
+});
