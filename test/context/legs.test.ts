@@ -18,7 +18,9 @@ function assemblerOf(clock: VirtualClock, searches: Record<string, () => ReturnT
   const parts = {
     clock,
     tokenizer: WORDS,
-    catalog: { require: (name: string) => ({ name, incarnation: name, kind: 'append', partitions: 1 }) },
+    catalog: {
+      require: (name: string) => ({ name, incarnation: name, kind: 'append', partitions: 1, embed: null, search: null }),
+    },
     searcher: { searchAt },
     features: {},
     pinner: {
