@@ -147,7 +147,8 @@ export class S3Double {
     }
     if (Number(range[1]) >= held.bytes.length) return refuse(416, 'InvalidRange');
     const part = held.bytes.subarray(Number(range[1]), Number(range[2]) + 1);
-    return response => reply(response, 206, part, { etag: held.etag, ...plain });
+    const range206 = `bytes ${range[1]}-${Number(range[1]) + part.length - 1}/${held.bytes.length}`;
+    return response => reply(response, 206, part, { etag: held.etag, 'content-range': range206, ...plain });
   }
 
   #list(query: URLSearchParams): (response: ServerResponse) => void {
