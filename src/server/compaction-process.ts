@@ -3,8 +3,10 @@ import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Logger, TailwaterError } from '../base/index.ts';
 import type { TableVersions, VectorAnswer, VectorRequest } from '../lakehouse/index.ts';
+import type { MeteredRequests } from '../storage/index.ts';
 import type { StreamDefinition } from '../streams/index.ts';
-import type { CompactionJob, CompactionMessage, ComputedVectors, PruneJob } from './compaction-protocol.ts';
+import type { CompactionJob, CompactionMessage, ComputedVectors, OpenStorage, PruneJob } from './compaction-protocol.ts';
+import type { StorageChoice } from './deployment/open-storage.ts';
 
 const LOW_PRIORITY = 10;
 
@@ -25,6 +27,8 @@ export interface CompactionHooks {
   onAdvanced(incarnation: string): void;
   /** Vectors that rows of the table lack: what is stored, else computed now. Throws TW_EMBEDDING_FAILED. */
   computedVectorsFor(definition: StreamDefinition, rows: VectorRequest[]): Promise<VectorAnswer>;
+  /** What the runner asked of the object store by itself. */
+  onRequests?(counts: readonly MeteredRequests[]): void;
 }
 
 interface Waiting {
@@ -37,7 +41,7 @@ interface Waiting {
  * and again after it died: a job that was cut off has changed nothing or left a committed state, either is fine (C3).
  */
 export class CompactionProcess implements CompactionRunner {
-  readonly #dataDir: string;
+  readonly #storage: StorageChoice;
   readonly #threads: number;
   readonly #logger: Logger;
   readonly #hooks: CompactionHooks;
@@ -46,8 +50,8 @@ export class CompactionProcess implements CompactionRunner {
   #nextId = 1;
   #closed = false;
 
-  constructor(dataDir: string, threads: number, logger: Logger, hooks: CompactionHooks) {
-    this.#dataDir = dataDir;
+  constructor(storage: StorageChoice, threads: number, logger: Logger, hooks: CompactionHooks) {
+    this.#storage = storage;
     this.#threads = threads;
     this.#logger = logger;
     this.#hooks = hooks;
@@ -84,7 +88,7 @@ export class CompactionProcess implements CompactionRunner {
     if (this.#child) return this.#child;
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const path = fileURLToPath(new URL(`./compaction.worker.${extension}`, import.meta.url));
-    const child = fork(path, [this.#dataDir, String(this.#threads)], {
+    const child = fork(path, [], {
       env: { ...process.env, ...threadCaps(this.#threads) },
       serialization: 'advanced',
       execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -93,11 +97,13 @@ export class CompactionProcess implements CompactionRunner {
     child.on('message', (message: CompactionMessage) => this.#receive(message));
     child.once('exit', (code, signal) => this.#exited(code, signal));
     this.#child = child;
+    child.send({ open: this.#storage, threads: this.#threads } satisfies OpenStorage);
     return child;
   }
 
   #receive(message: CompactionMessage): void {
     if (message.kind === 'advanced') this.#hooks.onAdvanced(message.incarnation);
+    if (message.kind === 'requests') this.#hooks.onRequests?.(message.counts);
     if (message.kind === 'compute') void this.#compute(message.id, message.definition, message.rows);
     if (message.kind === 'done') this.#settle(message.id, null);
     if (message.kind === 'failed') {

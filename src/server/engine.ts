@@ -44,12 +44,17 @@ import { type CollectOptions, Collector } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
-import { closeDataFolder, type DataFolder, type OpenFolder, openDataFolder, pathsOf, SHARD } from './data-folder.ts';
+import { closeDataFolder, type DataFolder, type OpenFolder, openDataFolder, SHARD } from './data-folder.ts';
+import { Cluster } from './deployment/cluster.ts';
+import { LeaseClaims } from './deployment/compaction-claims.ts';
+import { requestStats } from './deployment/request-stats.ts';
+import { openS3Deployment } from './deployment/s3-deployment.ts';
 import { EngineFeatures } from './engine-features.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
 import { icebergCatalog } from './iceberg-catalog.ts';
 import { InlineCompaction } from './inline-compaction.ts';
 import { type ComponentStats, Metrics } from './metrics.ts';
+import { type Role, requireRole } from './roles.ts';
 import { type EngineOptions, type EngineSettings, settingsOf } from './settings.ts';
 import { streamInfo } from './stream-info.ts';
 import { tableDatasets } from './table-datasets.ts';
@@ -75,7 +80,7 @@ interface Parts {
   features: FeatureEngine;
 }
 
-/** A node on one data folder: every layer composed, every face served from here. Answers carry records as their bytes. */
+/** A node on one data folder, or one of the nodes of a deployment on S3: every layer composed, every face served from here. Answers carry records as their bytes. */
 export class Engine implements EngineLike {
   readonly iceberg: IcebergCatalog;
   readonly #parts: Parts;
@@ -91,6 +96,8 @@ export class Engine implements EngineLike {
   readonly #tagging: Tagging;
   readonly #bound: TailBound;
   readonly #metrics: Metrics;
+  /** Null on a folder, which is this process's alone. */
+  readonly #cluster: Cluster | null;
   readonly #openedAtMs: number;
   #closing: Promise<void> | null = null;
 
@@ -118,11 +125,13 @@ export class Engine implements EngineLike {
       settings: settings.sql,
     });
     const runner = this.#runner();
-    this.#compactions = new Compactions(streams, runner, settings);
+    const claims = parts.folder.shared ? new LeaseClaims(parts.folder.store, randomId(settings.random), this.#clock) : null;
+    this.#compactions = new Compactions(streams, runner, settings, claims);
     this.#collections = this.#startCollections(runner);
     this.#tagging = this.#startTagging();
     this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
     this.#metrics = new Metrics(() => this.#stats());
+    this.#cluster = parts.folder.shared ? this.#startCluster() : null;
   }
 
   /**
@@ -132,12 +141,15 @@ export class Engine implements EngineLike {
   static async open(options: EngineOptions, openFolder: OpenFolder = openDataFolder): Promise<Engine> {
     const settings = settingsOf(options);
     const { clock, random, logger } = settings;
-    const folder = await openFolder(settings.dataDir, random, facts =>
-      logger.warn(facts, 'The log ended in a torn write; it was cut and kept'),
-    );
+    const onTorn = (facts: object): void => logger.warn(facts, 'The log ended in a torn write; it was cut and kept');
+    const { storage } = settings;
+    const folder =
+      storage === null ? await openFolder(settings.dataDir, random, onTorn) : await openS3Deployment(storage, random);
     try {
       const { journal, store, tables } = folder;
-      const shard = await LogShard.open({ journal, shard: SHARD, clock, random, logger, lingerMs: settings.lingerMs });
+      const { lingerMs, maxLingerMs, maxSegmentBytes, maxStalenessMs } = settings;
+      const limits = { lingerMs, maxLingerMs, maxSegmentBytes };
+      const shard = await LogShard.open({ journal, shard: SHARD, clock, random, logger, ...limits });
       const catalog = await Catalog.open({ journal: new ObjectJournal(store, 'catalog'), shards: [shard], clock, random });
       const log = new LogReader(journal);
       const residents = new ResidentTables({ clock, logger, settings });
@@ -145,7 +157,9 @@ export class Engine implements EngineLike {
       const embedders = new Embedders({ store, clock, random, secrets: settings.secrets });
       const embeddings = new TailEmbeddings({ streams, embedders, clock, logger });
       const past = new PastCuts(log, embeddings);
-      const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
+      const fallback =
+        maxStalenessMs === 0 ? ({ kind: 'strong' } as const) : ({ kind: 'max-staleness', maxStalenessMs } as const);
+      const pinner = new Pinner({ streams, log, past, clock, fallback });
       const features = await FeatureEngine.open({ store, catalog, streams, pinner, clock, random, logger });
       const pins = new Pins(store, randomId(random), clock, random);
       const parts = { settings, folder, shard, catalog, streams, residents, embedders, embeddings, pinner, log, features, pins };
@@ -161,6 +175,7 @@ export class Engine implements EngineLike {
   }
 
   async createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
+    this.#require('ingest');
     const { schema, embed } = normaliseSettings(settings);
     if (schema !== null) compileSchema(schema);
     if (embed !== null) this.#parts.embedders.of(embed);
@@ -172,19 +187,37 @@ export class Engine implements EngineLike {
     return this.#parts.catalog.require(name);
   }
 
-  getStream(name: string): Promise<StreamInfo> {
-    return this.#info(this.definition(name));
+  /** As `definition`, also of a stream that another node has just created. */
+  async find(name: string): Promise<StreamDefinition> {
+    const { catalog, shard, streams, folder } = this.#parts;
+    const known = catalog.get(name);
+    if (!folder.shared || (known !== undefined && streams.get(known.incarnation) !== undefined)) return this.definition(name);
+    await catalog.refresh();
+    const definition = catalog.require(name);
+    if (streams.get(definition.incarnation) === undefined) await shard.refresh();
+    return definition;
   }
 
-  listStreams(): Promise<StreamInfo[]> {
+  async getStream(name: string): Promise<StreamInfo> {
+    return this.#info(await this.find(name));
+  }
+
+  async listStreams(): Promise<StreamInfo[]> {
+    const { catalog, shard, folder } = this.#parts;
+    if (folder.shared) {
+      await catalog.refresh();
+      await shard.refresh();
+    }
     return Promise.all(this.#parts.catalog.list().map(definition => this.#info(definition)));
   }
 
   async changeStream(name: string, changes: StreamChanges): Promise<StreamInfo> {
+    this.#require('ingest');
     return this.#info(await this.#parts.catalog.change(name, changes));
   }
 
   async deleteStream(name: string): Promise<void> {
+    this.#require('ingest');
     const definition = await this.#parts.catalog.delete(name);
     const letters = this.#parts.catalog.get(`${definition.name}.dlq`);
     if (letters) await this.#parts.catalog.delete(letters.name);
@@ -192,36 +225,44 @@ export class Engine implements EngineLike {
 
   async append(name: string, input: AppendInput, options: AppendOptions = {}): Promise<AppendAnswer> {
     if (this.#closing !== null) throw new TailwaterError('TW_CLOSED');
-    const definition = this.definition(name);
+    this.#require('ingest');
+    const definition = await this.find(name);
     this.#bound.admit(definition.incarnation);
     await this.#parts.embeddings.room(definition);
     const { position, accepted, partitions, rejected } = await this.#appender.append(definition, input, options);
     return { token: encodeToken(position), accepted, partitions, rejected };
   }
 
-  read(name: string, options: EngineReadOptions): Promise<StreamPage> {
+  async read(name: string, options: EngineReadOptions): Promise<StreamPage> {
+    this.#require('retrieve');
     const { partition = 0, from = { kind: 'earliest' }, limit = DEFAULT_PAGE_RECORDS, consistency } = options;
-    return this.#reader.page(this.definition(name), { partition, from, limit, ...(consistency && { consistency }) });
+    return this.#reader.page(await this.find(name), { partition, from, limit, ...(consistency && { consistency }) });
   }
 
   follow(name: string, options: EngineFollowOptions): AsyncIterable<LiveRecord> {
+    this.#require('retrieve');
     return this.#follower.follow(this.definition(name), { ...options, from: options.from ?? { kind: 'latest' } });
   }
 
-  query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer> {
-    return this.#searcher.search(this.definition(name), request, signal);
+  async query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer> {
+    this.#require('retrieve');
+    return this.#searcher.search(await this.find(name), request, signal);
   }
 
-  scan(name: string, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan> {
-    return this.#scanner.scan(this.definition(name), request, signal);
+  async scan(name: string, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan> {
+    this.#require('retrieve');
+    return this.#scanner.scan(await this.find(name), request, signal);
   }
 
-  sql(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer> {
+  async sql(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer> {
+    this.#require('retrieve');
+    if (this.#parts.folder.shared) await this.#parts.catalog.refresh();
     return this.#sql.run(request, signal);
   }
 
   async getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow> {
-    const definition = this.definition(name);
+    this.#require('retrieve');
+    const definition = await this.find(name);
     if (definition.kind !== 'upsert') {
       throw new TailwaterError('TW_NOT_UPSERT', {
         detail: `Stream "${name}" is of kind "append": it has records, not rows by key.`,
@@ -233,43 +274,43 @@ export class Engine implements EngineLike {
     return { ...row, freshness: freshnessOf(pinned, this.#clock.nowMs()), token: tokenOf(pinned) };
   }
 
-  deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer> {
-    const definition = this.definition(name);
+  async deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer> {
+    const definition = await this.find(name);
     if (definition.kind !== 'upsert') {
-      return Promise.reject(
-        new TailwaterError('TW_NOT_UPSERT', { detail: `Stream "${name}" is of kind "append": rows cannot be deleted.` }),
-      );
+      throw new TailwaterError('TW_NOT_UPSERT', { detail: `Stream "${name}" is of kind "append": rows cannot be deleted.` });
     }
     return this.append(name, { records: [{ key: { base64: Buffer.from(key).toString('base64') }, value: null }] });
   }
 
   async compact(name: string, options: { full?: boolean } = {}): Promise<TableInfo> {
+    this.#require('work');
     const { shard, streams } = this.#parts;
-    const definition = this.definition(name);
+    const definition = await this.find(name);
     await shard.refresh();
     await this.#compactions.compact(streams.require(definition), shard.seq, options.full ?? false);
     return this.getTable(name);
   }
 
   async getTable(name: string): Promise<TableInfo> {
-    const definition = this.definition(name);
+    const definition = await this.find(name);
     const pinned = await this.#pin(definition);
     const state = this.#parts.streams.require(definition).newestState;
-    const datasets = state === null ? null : tableDatasets(pathsOf(this.#parts.settings.dataDir), state);
+    const datasets = state === null ? null : tableDatasets(this.#parts.folder.places, state);
     const running = this.#compactions.running(definition.incarnation);
     return { stream: name, state, datasets, running, token: tokenOf(pinned) };
   }
 
   async createTag(name: string, tag: string, { asOf }: TagOptions = {}): Promise<TagInfo> {
-    return this.#tagging.create(this.definition(name), tag, asOf);
+    this.#require('work');
+    return this.#tagging.create(await this.find(name), tag, asOf);
   }
 
   async listTags(name: string): Promise<TagInfo[]> {
-    return this.#tagging.list(this.definition(name));
+    return this.#tagging.list(await this.find(name));
   }
 
   async deleteTag(name: string, tag: string): Promise<void> {
-    await this.#tagging.delete(this.definition(name), tag);
+    await this.#tagging.delete(await this.find(name), tag);
   }
 
   async health(): Promise<Health> {
@@ -285,7 +326,8 @@ export class Engine implements EngineLike {
     };
   }
 
-  collect(options: Omit<CollectOptions, 'signal'> = {}): Promise<CollectionReport> {
+  async collect(options: Omit<CollectOptions, 'signal'> = {}): Promise<CollectionReport> {
+    this.#require('work');
     return this.#collections.run(options);
   }
 
@@ -309,6 +351,7 @@ export class Engine implements EngineLike {
 
   async #close(): Promise<void> {
     const { streams, residents, embeddings, shard, folder, features } = this.#parts;
+    await this.#cluster?.close();
     await features.close();
     streams.close();
     await residents.close();
@@ -319,6 +362,10 @@ export class Engine implements EngineLike {
     await shard.close();
     this.#metrics.close();
     await closeDataFolder(folder);
+  }
+
+  #require(role: Role): void {
+    requireRole(this.#parts.settings.roles, role);
   }
 
   #pin(definition: StreamDefinition, consistency?: Consistency): Promise<Pinned> {
@@ -333,6 +380,7 @@ export class Engine implements EngineLike {
     const { settings, folder, streams, log, embedders } = this.#parts;
     const onAdvanced = (incarnation: string) => {
       this.#compactions.committed(incarnation);
+      this.#cluster?.tableAdvanced(incarnation);
       streams
         .get(incarnation)
         ?.advance({ patient: true })
@@ -340,9 +388,12 @@ export class Engine implements EngineLike {
     };
     const computedVectorsFor = embedders.computedVectorsFor.bind(embedders);
     if (settings.compactionHost === 'process') {
-      return new CompactionProcess(settings.dataDir, settings.compactionThreads, settings.logger, {
+      const { storage, dataDir } = settings;
+      const choice = storage === null ? ({ kind: 'folder', dataDir } as const) : ({ kind: 's3', storage } as const);
+      return new CompactionProcess(choice, settings.compactionThreads, settings.logger, {
         onAdvanced,
         computedVectorsFor,
+        onRequests: counts => folder.requests?.add(counts),
       });
     }
     const { store, tables } = folder;
@@ -374,19 +425,26 @@ export class Engine implements EngineLike {
       inUse: () => [...streams.all()].flatMap(({ view }) => (view === null ? [] : [view.state])),
     });
     const compactHolders = (): void => this.#compactions.compactHolders(collection.maxFloorLagMs, collection.maxFloorLagBytes);
-    const intervalMs = collection.auto ? collection.intervalMs : null;
-    return new Collections({ collector, compactHolders, clock, logger, intervalMs });
+    const intervalMs = collection.auto && settings.roles.includes('work') ? collection.intervalMs : null;
+    const activity = (): string => `${shard.seq} ${streams.statesSeen()}`;
+    return new Collections({ collector, compactHolders, clock, logger, intervalMs, activity, idleMs: collection.idleMs });
   }
 
   #startTagging(): Tagging {
-    const { settings, streams, pinner, pins } = this.#parts;
-    const { clock, random, dataDir } = settings;
+    const { settings, streams, pinner, pins, folder } = this.#parts;
+    const { clock, random } = settings;
     const compact = (stream: LiveStream, segment: number): Promise<void> => this.#compactions.compact(stream, segment, false);
-    return new Tagging({ streams, pinner, pins, compact, clock, random, folders: pathsOf(dataDir) });
+    return new Tagging({ streams, pinner, pins, compact, clock, random, places: folder.places });
+  }
+
+  #startCluster(): Cluster {
+    const { settings, shard, catalog, streams, pinner } = this.#parts;
+    const { hints, clock, logger, cluster } = settings;
+    return new Cluster({ shard, catalog, streams, pinner, hints, clock, logger, settings: cluster });
   }
 
   #stats(): ComponentStats[] {
-    const { shard, embedders, streams, residents } = this.#parts;
+    const { shard, embedders, streams, residents, folder, settings } = this.#parts;
     const stats: ComponentStats[] = [
       { component: 'log', stats: shard.stats() },
       { component: 'compaction', stats: this.#compactions.stats() },
@@ -395,6 +453,9 @@ export class Engine implements EngineLike {
       { component: 'resident', stats: residents.stats() },
       { component: 'sql', stats: this.#sql.stats() },
       ...this.#collections.stats(),
+      ...(this.#cluster?.stats() ?? []),
+      ...(folder.requests === undefined ? [] : requestStats(folder.requests, settings.requestPrices)),
+      ...(folder.cache === undefined ? [] : [{ component: 'object_cache', stats: folder.cache.stats() }]),
     ];
     for (const { view, stats: own } of this.#parts.features.stats())
       stats.push({ component: 'features', labels: { view }, stats: own });

@@ -126,7 +126,7 @@ export class Pinner {
   }
 
   #isRefreshed(): Promise<boolean> {
-    return this.#refresh().then(
+    return this.refresh().then(
       () => true,
       () => false,
     );
@@ -134,7 +134,7 @@ export class Pinner {
 
   async #instantOf(demand: AsOfDemand, deadlineAtMs: number): Promise<Instant> {
     if (demand.kind === 'as-of-time') {
-      await this.#refresh();
+      await this.refresh();
       return { segment: await this.#segmentAt(demand.timeMs), timeMs: demand.timeMs, position: null };
     }
     const segment = this.#segmentOf(demand.position);
@@ -144,7 +144,7 @@ export class Pinner {
 
   async #meet(demand: DemandNow, deadlineAtMs: number): Promise<void> {
     if (demand.kind === 'at-least') await this.#reach(this.#segmentOf(demand.position), deadlineAtMs);
-    else if (demand.kind === 'strong' || !this.#refreshedWithin(demand.maxStalenessMs)) await this.#refresh();
+    else if (demand.kind === 'strong' || !this.#refreshedWithin(demand.maxStalenessMs)) await this.refresh();
   }
 
   /** A clock that was set back does not tell how long ago it was. */
@@ -153,7 +153,8 @@ export class Pinner {
     return agoMs >= 0 && agoMs <= ms;
   }
 
-  async #refresh(): Promise<void> {
+  /** A strong read of the log; requests that allow some staleness are answered from it meanwhile. */
+  async refresh(): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     await this.#options.streams.shard.refresh();
     this.#refreshedAtMs = nowMs;
@@ -170,7 +171,7 @@ export class Pinner {
     const { shard } = this.#options.streams;
     if (shard.seq >= segment) return;
     for (;;) {
-      await this.#refresh();
+      await this.refresh();
       if (shard.seq >= segment) return;
       const leftMs = deadlineAtMs - this.#options.clock.nowMs();
       if (leftMs <= 0) {

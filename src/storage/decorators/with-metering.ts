@@ -59,19 +59,33 @@ export class RequestMeter {
     };
   }
 
+  /** What was counted elsewhere. */
+  add(counts: readonly MeteredRequests[]): void {
+    for (const { component, operation, requests, bytesWritten, bytesRead } of counts) {
+      const sum = this.#countOf(component, operation);
+      sum.requests += requests;
+      sum.bytesWritten += bytesWritten;
+      sum.bytesRead += bytesRead;
+    }
+  }
+
   counts(): MeteredRequests[] {
     return [...this.#counts.values()].map(each => ({ ...each }));
   }
 
   #count(key: string, operation: Operation, requests: number): MeteredRequests {
-    const component = this.#componentOf(key);
+    const counts = this.#countOf(this.#componentOf(key), operation);
+    counts.requests += requests;
+    return counts;
+  }
+
+  #countOf(component: string, operation: Operation): MeteredRequests {
     const name = `${component}/${operation}`;
     let counts = this.#counts.get(name);
     if (counts === undefined) {
       counts = { component, operation, requests: 0, bytesWritten: 0, bytesRead: 0 };
       this.#counts.set(name, counts);
     }
-    counts.requests += requests;
     return counts;
   }
 }
