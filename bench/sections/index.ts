@@ -8,6 +8,7 @@ import { hybrid } from './hybrid.ts';
 import { iceberg } from './iceberg.ts';
 import { memory } from './memory.ts';
 import { peers } from './peers.ts';
+import { s3 } from './s3.ts';
 import { scan } from './scan.ts';
 import { visibility } from './visibility.ts';
 
@@ -23,4 +24,5 @@ export const SECTIONS: readonly Section[] = [
   memory,
   features,
   scan,
+  s3,
 ];

@@ -39,6 +39,6 @@ export { SETTINGS } from './config/setting-list.ts';
 export { pathsOf } from './data-folder.ts';
 export type { FeaturesApi, ViewInput } from './features-api.ts';
 export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts';
-export { ROLES, type Role } from './roles.ts';
+export type { Role } from './roles.ts';
 export type { EngineOptions } from './settings.ts';
 export { Tailwater } from './tailwater.ts';

@@ -29,7 +29,9 @@ interface PinnedStreams {
   pinned: Pinned[];
 }
 
+/** Between looks for a position that is not there yet; doubles up to the second: a look may cost requests. */
 const POLL_MS = 5;
+const MAX_POLL_MS = 250;
 export const DEFAULT_DEADLINE_MS = 10_000;
 
 export interface PinnerOptions {
@@ -170,7 +172,7 @@ export class Pinner {
   async #reach(segment: number, deadlineAtMs: number): Promise<void> {
     const { shard } = this.#options.streams;
     if (shard.seq >= segment) return;
-    for (;;) {
+    for (let pauseMs = POLL_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_POLL_MS)) {
       await this.refresh();
       if (shard.seq >= segment) return;
       const leftMs = deadlineAtMs - this.#options.clock.nowMs();
@@ -181,7 +183,7 @@ export class Pinner {
           retryAfterMs: 100,
         });
       }
-      await this.#options.clock.sleep(Math.min(POLL_MS, leftMs));
+      await this.#options.clock.sleep(Math.min(pauseMs, leftMs));
     }
   }
 

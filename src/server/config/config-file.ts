@@ -33,6 +33,6 @@ async function findFile(folder: string): Promise<string | undefined> {
 /** A module’s default export, as plain data: what is not JSON is not a setting. */
 async function defaultExport(path: string): Promise<JsonValue> {
   const module: { default?: unknown } = await import(pathToFileURL(path).href);
-  if (module.default === undefined) throw new Error('it has no default export');
+  if (module.default === undefined) throw new TailwaterError('TW_SETTING', { detail: 'it has no default export.' });
   return JSON.parse(JSON.stringify(module.default));
 }

@@ -9,7 +9,8 @@ export function withCache(store: ObjectStore, cache: ObjectCache, isImmutable: (
   return {
     put: async (key, bytes, condition) => {
       const outcome = await store.put(key, bytes, condition);
-      if (outcome.kind === 'ok' && isImmutable(key)) cache.add(key, bytes);
+      // The buffer is the caller's, who may use it again.
+      if (outcome.kind === 'ok' && isImmutable(key)) cache.add(key, bytes.slice());
       return outcome;
     },
     get: async (key, options) => {
