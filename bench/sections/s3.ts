@@ -95,7 +95,7 @@ async function atOneMiBPerSecond(context: BenchContext, proxy: S3Proxy, client: 
 
 /** After the intervals of polls have grown. */
 async function whileIdle(context: BenchContext, proxy: S3Proxy): Promise<Figure> {
-  const [settleMs, watchMs] = [90_000 * context.scale, 120_000 * context.scale];
+  const [settleMs, watchMs] = [300_000 * context.scale, 240_000 * context.scale];
   await new Promise(resolve => setTimeout(resolve, settleMs));
   await proxy.counts();
   await new Promise(resolve => setTimeout(resolve, watchMs));

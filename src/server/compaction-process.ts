@@ -15,7 +15,8 @@ export type CompactionOrder = Omit<CompactionJob, 'id'>;
 
 /** Runs compaction jobs, wherever. */
 export interface CompactionRunner {
-  run(order: CompactionOrder): Promise<void>;
+  /** Resolves with the number of the newest table state; null: there is no table. */
+  run(order: CompactionOrder): Promise<number | null>;
   /** As TableStore.prune: it rewrites parts of the table, so it is done where compaction is, between its jobs. */
   prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void>;
   close(): Promise<void>;
@@ -32,7 +33,7 @@ export interface CompactionHooks {
 }
 
 interface Waiting {
-  resolve: () => void;
+  resolve: (state: number | null) => void;
   reject: (error: unknown) => void;
 }
 
@@ -57,15 +58,15 @@ export class CompactionProcess implements CompactionRunner {
     this.#hooks = hooks;
   }
 
-  run(order: CompactionOrder): Promise<void> {
+  run(order: CompactionOrder): Promise<number | null> {
     return this.#send({ id: this.#nextId++, ...order });
   }
 
-  prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void> {
-    return this.#send({ id: this.#nextId++, definition, keep });
+  async prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void> {
+    await this.#send({ id: this.#nextId++, definition, keep });
   }
 
-  #send(job: CompactionJob | PruneJob): Promise<void> {
+  #send(job: CompactionJob | PruneJob): Promise<number | null> {
     if (this.#closed) return Promise.reject(new TailwaterError('TW_CLOSED'));
     return new Promise((resolve, reject) => {
       this.#waiting.set(job.id, { resolve, reject });
@@ -105,7 +106,7 @@ export class CompactionProcess implements CompactionRunner {
     if (message.kind === 'advanced') this.#hooks.onAdvanced(message.incarnation);
     if (message.kind === 'requests') this.#hooks.onRequests?.(message.counts);
     if (message.kind === 'compute') void this.#compute(message.id, message.definition, message.rows);
-    if (message.kind === 'done') this.#settle(message.id, null);
+    if (message.kind === 'done') this.#settle(message.id, null, message.state);
     if (message.kind === 'failed') {
       this.#settle(message.id, new TailwaterError(message.problem.code, { detail: message.problem.detail }));
     }
@@ -134,11 +135,11 @@ export class CompactionProcess implements CompactionRunner {
     }
   }
 
-  #settle(id: number, error: TailwaterError | null): void {
+  #settle(id: number, error: TailwaterError | null, state: number | null = null): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (error) waiting?.reject(error);
-    else waiting?.resolve();
+    else waiting?.resolve(state);
   }
 }
 

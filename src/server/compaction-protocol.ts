@@ -42,5 +42,6 @@ export type CompactionMessage =
   | { kind: 'advanced'; incarnation: string }
   /** What was asked of the object store since the last of these messages. */
   | { kind: 'requests'; counts: MeteredRequests[] }
-  | { kind: 'done'; id: number }
+  /** `state`: the number of the newest table state. */
+  | { kind: 'done'; id: number; state: number | null }
   | { kind: 'failed'; id: number; problem: Problem };

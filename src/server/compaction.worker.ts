@@ -20,6 +20,7 @@ async function open({ open: storage, threads }: OpenStorage): Promise<Opened> {
     logger: silentLogger,
     vectorsFor: embedders.vectorsFor.bind(embedders),
     computedVectorsFor: (definition, rows) => asks.ask(definition, rows),
+    ...(folder.compaction && { settings: folder.compaction }),
   };
   return { context, requests: folder.requests ?? null };
 }
@@ -52,10 +53,11 @@ async function runJob(opened: Promise<Opened>, job: CompactionJob | PruneJob): P
   const { incarnation } = job.definition;
   try {
     const { context } = await opened;
+    let state: number | null = null;
     if ('keep' in job) await context.tables.prune(job.definition, job.keep);
-    else await runCompaction(context, job, () => send({ kind: 'advanced', incarnation }));
+    else state = await runCompaction(context, job, () => send({ kind: 'advanced', incarnation }));
     await sendRequests(opened);
-    send({ kind: 'done', id: job.id });
+    send({ kind: 'done', id: job.id, state });
   } catch (error) {
     send({ kind: 'failed', id: job.id, problem: asTailwaterError(error).toProblem() });
   }

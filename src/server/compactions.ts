@@ -18,11 +18,21 @@ const MAX_FILL_EVERY_MS = 600_000;
 /** Someone waits for it. */
 const URGENT = 1;
 
+/** Where other nodes compact the same streams. */
+export interface SharedDeployment {
+  claims: CompactionClaims | null;
+  /** Upkeep committed a table state. */
+  onUpkeep(incarnation: string): void;
+}
+
+const ALONE: SharedDeployment = { claims: null, onUpkeep() {} };
+
 /** Keeps the tails small: asks for compactions when they are due, and lets streams take over what was committed. */
 export class Compactions {
   readonly #streams: LiveStreams;
   readonly #runner: CompactionRunner;
   readonly #claims: CompactionClaims | null;
+  readonly #onUpkeep: (incarnation: string) => void;
   readonly #queue: CompactionQueue;
   readonly #settings: EngineSettings['compaction'];
   readonly #clock: Clock;
@@ -40,11 +50,12 @@ export class Compactions {
   #timer: Timer | null = null;
   #lastFailure: string | null = null;
 
-  /** `claims`: where other nodes compact the same streams. Nothing is compacted unasked without the role `work`. */
-  constructor(streams: LiveStreams, runner: CompactionRunner, settings: EngineSettings, claims: CompactionClaims | null = null) {
+  /** Nothing is compacted unasked without the role `work`. */
+  constructor(streams: LiveStreams, runner: CompactionRunner, settings: EngineSettings, shared: SharedDeployment = ALONE) {
     this.#streams = streams;
     this.#runner = runner;
-    this.#claims = claims;
+    this.#claims = shared.claims;
+    this.#onUpkeep = shared.onUpkeep;
     this.#settings = settings.compaction;
     this.#clock = settings.clock;
     this.#logger = settings.logger;
@@ -204,14 +215,12 @@ export class Compactions {
       const firstSegment = stream.tail.firstSegment ?? throughSegment + 1;
       const order = { definition: stream.definition, firstSegment, throughSegment, full: options.full };
       this.#started('compaction', stream);
-      await this.#runner.run({ ...order, part: 'rows' });
-      await stream.advance({ patient: true });
+      await this.#takeOver(stream, await this.#runner.run({ ...order, part: 'rows' }), true);
       this.#pausedUntilMs.delete(incarnation);
       this.#lastFailure = null;
       options.caughtUp?.();
       this.#started('maintenance', stream);
-      await this.#runner.run({ ...order, part: 'upkeep' });
-      await stream.advance();
+      await this.#takeOver(stream, await this.#runner.run({ ...order, part: 'upkeep' }), false);
     } catch (error) {
       // What was committed may wait for an index that does not come now.
       await stream.advance().catch(() => {});
@@ -221,6 +230,16 @@ export class Compactions {
     } finally {
       this.#running.delete(incarnation);
     }
+  }
+
+  /** A look at the states costs requests on an object store: none when the newest is what reads are served from already. */
+  async #takeOver(stream: LiveStream, state: number | null, patient: boolean): Promise<void> {
+    const known = stream.view?.state.n ?? null;
+    if (!patient && state !== null && state > (stream.newestState?.n ?? 0)) {
+      this.committed(stream.definition.incarnation);
+      this.#onUpkeep(stream.definition.incarnation);
+    }
+    if (state === null || known === null || known < state) await stream.advance({ patient });
   }
 
   #started(kind: TableJob['kind'], { definition: { incarnation, name } }: LiveStream): void {

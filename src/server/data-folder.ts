@@ -1,7 +1,14 @@
 import { join, resolve } from 'node:path';
 import { fromUtf8, isJsonObject, type Random, TailwaterError, utf8 } from '../base/index.ts';
 import { FileJournal, FolderLock, type Journal } from '../journal/index.ts';
-import { FormatTableStore, LocalTableFiles, type TableFiles, type TableFolders, type TableStore } from '../lakehouse/index.ts';
+import {
+  type CompactionSettings,
+  FormatTableStore,
+  LocalTableFiles,
+  type TableFiles,
+  type TableFolders,
+  type TableStore,
+} from '../lakehouse/index.ts';
 import {
   FileObjectStore,
   nodeFileSystem,
@@ -46,6 +53,8 @@ export interface DataFolder {
   /** Of an object store whose requests cost. */
   requests?: RequestMeter;
   cache?: ObjectCache;
+  /** How compaction differs from its defaults there. */
+  compaction?: Partial<CompactionSettings>;
 }
 
 /** How a node comes by what it is composed over; `openDataFolder` unless told otherwise. */

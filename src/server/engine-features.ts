@@ -14,16 +14,20 @@ import type {
   ViewPlanAnswer,
 } from '../features/index.ts';
 import type { FeaturesApi, ViewInput } from './features-api.ts';
+import { ROLES, type Role, requireRole } from './roles.ts';
 
 /** The feature engine of this process behind the interface that the HTTP client has too. */
 export class EngineFeatures implements FeaturesApi {
   readonly #engine: FeatureEngine;
+  readonly #roles: readonly Role[];
 
-  constructor(engine: FeatureEngine) {
+  constructor(engine: FeatureEngine, roles: readonly Role[] = ROLES) {
     this.#engine = engine;
+    this.#roles = roles;
   }
 
-  apply({ name, definition }: ViewInput, options: { replaces?: string } = {}): Promise<ViewInfo> {
+  async apply({ name, definition }: ViewInput, options: { replaces?: string } = {}): Promise<ViewInfo> {
+    requireRole(this.#roles, 'ingest');
     return this.#engine.apply(name, definition as JsonValue, options);
   }
 
@@ -40,6 +44,7 @@ export class EngineFeatures implements FeaturesApi {
   }
 
   async remove(name: string): Promise<void> {
+    requireRole(this.#roles, 'ingest');
     return this.#engine.remove(name);
   }
 
@@ -47,15 +52,18 @@ export class EngineFeatures implements FeaturesApi {
     view: FeatureView<F> | string,
     request: OnlineRequest,
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
+    requireRole(this.#roles, 'retrieve');
     const answer = await this.#engine.online(typeof view === 'string' ? view : view.name, request);
     return answer as OnlineAnswer<FeatureValues<FeatureView<F>>>;
   }
 
   async service(request: ServiceRequest): Promise<ServiceAnswer> {
+    requireRole(this.#roles, 'retrieve');
     return this.#engine.service(request);
   }
 
   async historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
+    requireRole(this.#roles, 'retrieve');
     return this.#engine.historical(request);
   }
 }

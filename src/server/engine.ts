@@ -126,7 +126,8 @@ export class Engine implements EngineLike {
     });
     const runner = this.#runner();
     const claims = parts.folder.shared ? new LeaseClaims(parts.folder.store, randomId(settings.random), this.#clock) : null;
-    this.#compactions = new Compactions(streams, runner, settings, claims);
+    const onUpkeep = (incarnation: string): void => this.#cluster?.tableAdvanced(incarnation);
+    this.#compactions = new Compactions(streams, runner, settings, { claims, onUpkeep });
     this.#collections = this.#startCollections(runner);
     this.#tagging = this.#startTagging();
     this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
@@ -171,7 +172,7 @@ export class Engine implements EngineLike {
   }
 
   get features(): EngineFeatures {
-    return new EngineFeatures(this.#parts.features);
+    return new EngineFeatures(this.#parts.features, this.#parts.settings.roles);
   }
 
   async createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
@@ -399,7 +400,11 @@ export class Engine implements EngineLike {
     const { store, tables } = folder;
     const { clock, random, logger } = settings;
     return new InlineCompaction(
-      { store, tables, log, clock, random, logger, vectorsFor: embedders.vectorsFor.bind(embedders), computedVectorsFor },
+      {
+        ...{ store, tables, log, clock, random, logger, computedVectorsFor },
+        vectorsFor: embedders.vectorsFor.bind(embedders),
+        ...(folder.compaction && { settings: folder.compaction }),
+      },
       onAdvanced,
     );
   }

@@ -267,7 +267,7 @@ const CLUSTER: readonly Setting[] = [
   integer(
     'cluster.logPollMs',
     ms(CLUSTER_DEFAULTS.log.minPollMs, undefined, 10, HOUR_MS),
-    'Between looks at a log that other nodes write to, or that someone follows. Reads do not wait for it.',
+    'Between looks at the log while someone follows a stream; twice that while other nodes write. Reads do not wait for it.',
   ),
   integer(
     'cluster.idleLogPollMs',

@@ -2,13 +2,13 @@ import type { Clock, Timer } from '../../base/index.ts';
 import type { LogShard } from '../../streams/index.ts';
 
 export interface LogFollowSettings {
-  /** Between looks at a log that others write to; several segments then come in one look. Default 1,000 ms. */
+  /** Between looks at a log while someone waits for records; twice that where others write and nobody waits. Default 1,000 ms. */
   minPollMs: number;
-  /** Between looks at a log that nobody else writes to, while nobody waits for records. Default 30,000 ms. */
+  /** Between looks at a log that nobody else writes to, while nobody waits for records. Default 60,000 ms. */
   maxPollMs: number;
 }
 
-export const LOG_FOLLOW_DEFAULTS: LogFollowSettings = { minPollMs: 1000, maxPollMs: 30_000 };
+export const LOG_FOLLOW_DEFAULTS: LogFollowSettings = { minPollMs: 1000, maxPollMs: 60_000 };
 
 export interface LogFollowerOptions {
   shard: LogShard;
@@ -90,7 +90,9 @@ export class LogFollower {
     const isNew = foreign > this.#foreign;
     this.#counts.foreignSegments += foreign - this.#foreign;
     this.#foreign = foreign;
-    this.#everyMs = isNew ? settings.minPollMs : Math.min(this.#everyMs * 2, settings.maxPollMs);
+    // Several segments then come in one look.
+    const nextMs = isNew ? settings.minPollMs * 2 : this.#everyMs * 2;
+    this.#everyMs = Math.min(nextMs, settings.maxPollMs);
   }
 
   /** Segments of others that were applied since this node opened, plus a constant. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Random, randomId, systemClock, TailwaterError } from '../../base/index.ts';
 import { ObjectJournal } from '../../journal/index.ts';
 import {
+  type CompactionSettings,
   FormatTableStore,
   IcebergTableStore,
   LanceTableStore,
@@ -41,6 +42,10 @@ export interface CacheSettings {
 }
 
 export const CACHE_DEFAULTS = { maxDiskBytes: 8 * 1024 ** 3, maxMemoryBytes: 256 * 1024 ** 2 };
+
+/** Fewer, larger commits than on a disk: each costs requests, whatever its size. One fragment each, where rows are small. */
+const STEPS: Partial<CompactionSettings> = { maxStepRows: 450_000, maxStepBytes: 128 * 1024 ** 2 };
+const MAX_APPEND_ROWS = 450_000;
 
 /** As one of its nodes. Throws TW_STORE_UNSAFE (S4), TW_FORMAT_TOO_NEW, TW_SETTING, TW_STORAGE_UNAVAILABLE. */
 export async function openS3Deployment(storage: S3Storage, random: Random): Promise<DataFolder> {
@@ -84,13 +89,14 @@ async function composed({ s3, cache: settings }: S3Storage, base: Base, random: 
     store,
     journal: new ObjectJournal(store, `log/${SHARD}`),
     tables: new FormatTableStore({
-      lance: await LanceTableStore.open(lance),
+      lance: await LanceTableStore.open(lance, { maxAppendRows: MAX_APPEND_ROWS }),
       iceberg: await IcebergTableStore.open('', { files: files.iceberg, duck }),
     }),
     places: { lance: `${address}/lance`, iceberg: `${address}/iceberg` },
     files,
     requests: base.meter,
     cache,
+    compaction: STEPS,
   };
 }
 

@@ -37,6 +37,8 @@ export class ObjectCache {
   readonly #held = new Map<string, { holders: number; ready: Promise<void> }>();
   /** Second names that are on their way out, by path. */
   readonly #unlinking = new Map<string, Promise<void>>();
+  /** Files whose content this process has compared with their names. */
+  readonly #verified = new Set<string>();
   readonly #writes = new Set<Promise<unknown>>();
   readonly #counts = { hits: 0, memoryHits: 0, misses: 0, added: 0, evictions: 0, failedWrites: 0 };
   #diskBytes = 0;
@@ -153,10 +155,12 @@ export class ObjectCache {
     const hash = cacheHash(key);
     await this.#unlinking.get(path);
     for (let attempt = 1; ; attempt++) {
-      // Whoever reads the file itself is not told what is wrong with it: it is verified first.
-      const here = (await this.#find(hash)) !== null && (await this.read(key)) !== null;
-      const file = here ? this.#files.get(hash) : undefined;
-      if (file !== undefined && (await this.#folder.link(file, path))) return;
+      const file = await this.#verifiedFile(hash);
+      if (file !== null && (await this.#folder.link(file, path))) {
+        this.#counts.hits++;
+        return;
+      }
+      this.#counts.misses++;
       const content = await fetch();
       if (content === null) throw ABSENT;
       try {
@@ -167,6 +171,18 @@ export class ObjectCache {
       }
       if (attempt === MAX_LINK_ATTEMPTS) throw storageError(new Error('evicted at once'), `${key} could not be kept`);
     }
+  }
+
+  /** Whoever reads the file itself is not told what is wrong with it: that is found out once, before. */
+  async #verifiedFile(hash: string): Promise<CachedFile | null> {
+    const file = await this.#find(hash);
+    if (file === null || this.#verified.has(file.path)) return file;
+    if ((await this.#folder.read(file)) === null) {
+      this.#forget(hash);
+      return null;
+    }
+    this.#verified.add(file.path);
+    return file;
   }
 
   #release(path: string, held: { holders: number }): void {
@@ -188,6 +204,7 @@ export class ObjectCache {
 
   async #write(hash: string, content: Uint8Array): Promise<CachedFile> {
     const file = await this.#folder.write(hash, content);
+    this.#verified.add(file.path);
     this.#counts.added++;
     this.#unscannedBytes += file.bytes;
     this.#use(hash, file);
@@ -217,6 +234,7 @@ export class ObjectCache {
 
   async #scanNow(): Promise<void> {
     this.#unscannedBytes = 0;
+    this.#verified.clear();
     const present = new Map((await this.#folder.all()).map(({ hash, file }) => [hash, file]));
     const used = [...this.#files.keys()].filter(hash => present.has(hash));
     const unused = [...present.keys()].filter(hash => !this.#files.has(hash));
@@ -235,6 +253,7 @@ export class ObjectCache {
   #forget(hash: string): void {
     const file = this.#files.get(hash);
     if (this.#files.delete(hash)) this.#diskBytes -= file!.bytes;
+    if (file !== undefined) this.#verified.delete(file.path);
     const kept = this.#memory.get(hash);
     if (this.#memory.delete(hash)) this.#memoryBytes -= kept!.length;
   }
