@@ -1,6 +1,6 @@
-import { type Clock, randomId, TailwaterError, utf8 } from '../base/index.ts';
+import { type Clock, isTailwaterError, randomId, TailwaterError, utf8 } from '../base/index.ts';
 import { FeatureEngine } from '../features/index.ts';
-import { Appender, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
+import { Appender, type AppendResult, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
 import { ObjectJournal, Pins } from '../journal/index.ts';
 import type { IcebergCatalog } from '../lakehouse/index.ts';
 import { type QueryRequest, type SearchAnswer, Searcher } from '../retrieval/index.ts';
@@ -228,10 +228,24 @@ export class Engine implements EngineLike {
     if (this.#closing !== null) throw new TailwaterError('TW_CLOSED');
     this.#require('ingest');
     const definition = await this.find(name);
-    this.#bound.admit(definition.incarnation);
-    await this.#parts.embeddings.room(definition);
-    const { position, accepted, partitions, rejected } = await this.#appender.append(definition, input, options);
+    const { position, accepted, partitions, rejected } = await this.#appendTo(definition, input, options);
     return { token: encodeToken(position), accepted, partitions, rejected };
+  }
+
+  async #appendTo(definition: StreamDefinition, input: AppendInput, options: AppendOptions): Promise<AppendResult> {
+    const { catalog, embeddings, folder } = this.#parts;
+    this.#bound.admit(definition.incarnation);
+    await embeddings.room(definition);
+    try {
+      return await this.#appender.append(definition, input, options);
+    } catch (error) {
+      if (!folder.shared || !isTailwaterError(error, 'TW_STREAM_NOT_FOUND')) throw error;
+      // Another node may have deleted it and created one of the same name.
+      await catalog.refresh();
+      const now = await this.find(definition.name);
+      if (now.incarnation === definition.incarnation) throw error;
+      return this.#appender.append(now, input, options);
+    }
   }
 
   async read(name: string, options: EngineReadOptions): Promise<StreamPage> {

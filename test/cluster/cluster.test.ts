@@ -124,7 +124,7 @@ if (s3 === null) {
       }
       const table = await b.client.compact('events');
       expect(table.state!.rowCount).toBe(ofB.length);
-      expect(table.datasets!.rows.path).toContain(`s3://${settings.bucket}/${settings.prefix}/iceberg/`);
+      expect(table.datasets!.rows.path).toContain(`s3://${settings.bucket}/${settings.prefix}/data/iceberg/`);
       expect(await idsOf(again.client, table.token)).toEqual(ofB);
     }, 120_000);
 
@@ -148,6 +148,36 @@ if (s3 === null) {
       }
       await b.client.compact('notes', { full: true });
       for (const { client } of [a, b]) expect(await found(client, 'version1')).toBe(20);
+      await a.end('SIGKILL');
+      await b.end('SIGKILL');
+    }, 120_000);
+
+    test('what one node deletes and creates anew is so on the other, in streams and in the Iceberg catalog', async () => {
+      const [a, b] = [await startOne('h'), await startOne('i')];
+      await a.client.createStream('again', { kind: 'append' });
+      await b.client.append('again', [{ value: { life: 1 } }]);
+      await a.client.deleteStream('again');
+      await a.client.createStream('again', { kind: 'append' });
+      const { token } = await b.client.append('again', [{ value: { life: 2 } }]);
+      const { records } = await a.client.read('again', { consistency: { atLeast: token } });
+      expect(records.map(({ value }) => value)).toEqual([{ life: 2 }]);
+      const namespaces = async (node: ClusterNode): Promise<string[]> => {
+        const answer = (await (await fetch(`${node.url}/iceberg/v1/namespaces`)).json()) as { namespaces: string[][] };
+        return answer.namespaces.map(levels => levels.join('.'));
+      };
+      for (const name of ['one', 'two']) {
+        const body = JSON.stringify({ namespace: [name] });
+        const made = await fetch(`${a.url}/iceberg/v1/namespaces`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body,
+        });
+        expect(made.status).toBe(200);
+        expect(await namespaces(b)).toContain(name);
+      }
+      // What is no stream is not taken for a dead one.
+      const report = await b.client.collect({ dryRun: true });
+      expect([report.problems, report.orphans.filter(line => line.includes('catalog'))]).toEqual([[], []]);
       await a.end('SIGKILL');
       await b.end('SIGKILL');
     }, 120_000);

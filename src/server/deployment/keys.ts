@@ -1,3 +1,6 @@
+/** Where tables are. Apart from all other keys: what is below these names is a stream life each, and `iceberg/` has the catalog’s document. */
+export const TABLES = { lance: 'data/lance', iceberg: 'data/iceberg', warehouse: 'data/warehouse' } as const;
+
 /** The components of a deployment that requests are counted by, by the first part of their keys. */
 const COMPONENTS: Readonly<Record<string, string>> = {
   log: 'log',
@@ -5,15 +8,15 @@ const COMPONENTS: Readonly<Record<string, string>> = {
   tables: 'states',
   vectors: 'vectors',
   iceberg: 'iceberg',
-  warehouse: 'iceberg',
-  lance: 'lance',
   features: 'features',
   pins: 'pins',
   leases: 'leases',
 };
 
 export function componentOf(key: string): string {
-  return COMPONENTS[key.split('/', 1)[0]] ?? 'other';
+  const [first, second = ''] = key.split('/', 2);
+  if (first === 'data') return second === 'lance' ? 'lance' : 'iceberg';
+  return COMPONENTS[first] ?? 'other';
 }
 
 /**
@@ -27,7 +30,7 @@ export function isImmutable(key: string): boolean {
       return parts[2] === 'entries';
     case 'tables':
       return parts[2] === 'statistics';
-    case 'iceberg':
+    case 'data':
     case 'vectors':
       return true;
     default:

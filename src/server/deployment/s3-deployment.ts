@@ -23,7 +23,7 @@ import {
 } from '../../storage/index.ts';
 import { type DataFolder, SHARD } from '../data-folder.ts';
 import { checkFormatDocument } from './format-document.ts';
-import { componentOf, isImmutable } from './keys.ts';
+import { componentOf, isImmutable, TABLES } from './keys.ts';
 
 /** A deployment whose only state is below a prefix of a bucket; any number of nodes share it. Plain data: a child process is told it. */
 export interface S3Storage {
@@ -80,8 +80,8 @@ async function composed({ s3, cache: settings }: S3Storage, base: Base, random: 
   const address = addressOf(s3);
   const filesAt = (prefix: string): Promise<ObjectTableFiles> =>
     ObjectTableFiles.open({ store, prefix, address, cache, spoolFolder: join(folder, 'spool', run) });
-  const files = { iceberg: await filesAt('iceberg'), warehouse: await filesAt('warehouse') };
-  const lance = objectPlace({ store, prefix: 'lance', address, storageOptions: lanceStorageOptions(s3) });
+  const files = { iceberg: await filesAt(TABLES.iceberg), warehouse: await filesAt(TABLES.warehouse) };
+  const lance = objectPlace({ store, prefix: TABLES.lance, address, storageOptions: lanceStorageOptions(s3) });
   const duck = threads === undefined ? {} : { threads };
   return {
     lock: null,
@@ -92,7 +92,7 @@ async function composed({ s3, cache: settings }: S3Storage, base: Base, random: 
       lance: await LanceTableStore.open(lance, { maxAppendRows: MAX_APPEND_ROWS }),
       iceberg: await IcebergTableStore.open('', { files: files.iceberg, duck }),
     }),
-    places: { lance: `${address}/lance`, iceberg: `${address}/iceberg` },
+    places: { lance: `${address}/${TABLES.lance}`, iceberg: `${address}/${TABLES.iceberg}` },
     files,
     requests: base.meter,
     cache,

@@ -70,7 +70,7 @@ test('only objects that are created once are kept in caches, and each has a comp
     'log/0/entries/00000000000000000001',
     'tables/x/statistics/1',
     'vectors/x/m/5',
-    'iceberg/x/rows/data/f.parquet',
+    'data/iceberg/x/rows/data/f.parquet',
   ];
   const mutable = [
     'log/0/floor',
@@ -79,12 +79,13 @@ test('only objects that are created once are kept in caches, and each has a comp
     'tables/x/tags/a',
     'pins/n/1',
     'features/views',
+    'iceberg/catalog',
     'format.json',
   ];
   expect(immutable.map(isImmutable)).toEqual(immutable.map(() => true));
   expect(mutable.map(isImmutable)).toEqual(mutable.map(() => false));
-  const all = [...immutable, ...mutable, 'lance/x'];
+  const all = [...immutable, ...mutable, 'data/lance/x'];
   expect(all.map(componentOf)).toEqual(
-    'log states vectors iceberg log catalog states states pins features other lance'.split(' '),
+    'log states vectors iceberg log catalog states states pins features iceberg other lance'.split(' '),
   );
 });
