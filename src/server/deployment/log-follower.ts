@@ -28,6 +28,7 @@ export class LogFollower {
   #timer: Timer | null = null;
   #polling: Promise<void> | null = null;
   #foreign = 0;
+  #own = 0;
   #closed = false;
 
   constructor(options: LogFollowerOptions) {
@@ -63,6 +64,7 @@ export class LogFollower {
       this.#timer = clock.after(leftMs, () => {
         waitedMs += leftMs;
         if (waitedMs < this.#everyMs && !isAwaited()) wait();
+        else if (this.#hasCommitted()) this.#schedule();
         else this.#pollNow();
       });
     };
@@ -93,6 +95,14 @@ export class LogFollower {
     // Several segments then come in one look.
     const nextMs = isNew ? settings.minPollMs * 2 : this.#everyMs * 2;
     this.#everyMs = Math.min(nextMs, settings.maxPollMs);
+  }
+
+  /** A commit of this node since it looked last: it was at the head then, without a request more. */
+  #hasCommitted(): boolean {
+    const own = this.#options.shard.stats().segments;
+    const before = this.#own;
+    this.#own = own;
+    return own > before && this.#foreignSegments() === this.#foreign;
   }
 
   /** Segments of others that were applied since this node opened, plus a constant. */

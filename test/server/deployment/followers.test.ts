@@ -50,11 +50,13 @@ describe('a node follows a log', () => {
     const { shard, refresh, polls } = shardOf(log);
     const follower = new LogFollower({ shard, refresh, isAwaited: () => false, clock, settings });
     for (let minute = 0; minute < 60; minute++) {
+      // Its replica is at the head with each of its commits.
       log.head += 5;
       log.own += 5;
+      await refresh();
       await clock.advance(60_000);
     }
-    expect(polls()).toBeLessThan(HOUR_MS / settings.maxPollMs + 10);
+    expect(polls() - 60).toBeLessThan(HOUR_MS / settings.maxPollMs + 10);
     await follower.close();
   });
 
