@@ -8,6 +8,7 @@ import { hybrid } from './hybrid.ts';
 import { iceberg } from './iceberg.ts';
 import { memory } from './memory.ts';
 import { peers } from './peers.ts';
+import { s3 } from './s3.ts';
 import { scan } from './scan.ts';
 import { sql } from './sql.ts';
 import { tables } from './tables.ts';
@@ -27,4 +28,5 @@ export const SECTIONS: readonly Section[] = [
   scan,
   sql,
   tables,
+  s3,
 ];

@@ -260,6 +260,11 @@ export const ERROR_KINDS = {
     title: 'The log stopped accepting writes after a failed write',
     action: 'Free space or repair the disk, then restart; acknowledged data is safe.',
   },
+  TW_ROLE: {
+    status: 421,
+    title: 'This node does not serve such requests',
+    action: 'Send it to a node that has the role the problem names. Nothing was done.',
+  },
   TW_NOT_YET_VISIBLE: {
     status: 504,
     title: 'The requested position was not reached in time',

@@ -8,6 +8,7 @@ export type AddCommand = (program: Command, context: CliContext) => void;
 /** Loaded when named: the engine takes most of a second to load, and a command that asks a server does not need it. */
 const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   start: async () => (await import('./commands/start.ts')).addStartCommand,
+  worker: async () => (await import('./commands/start.ts')).addWorkerCommand,
   streams: async () => (await import('./commands/streams.ts')).addStreamsCommand,
   ingest: async () => (await import('./commands/ingest.ts')).addIngestCommand,
   tail: async () => (await import('./commands/tail.ts')).addTailCommand,

@@ -93,6 +93,8 @@ export interface TableState {
    * nothing has.
    */
   expired?: { count: number; rows: number; through: number[] };
+  /** Commit time of the newest record that was compacted; absent in tables that were last compacted before it was noted. */
+  newestIngestedAtMs?: number;
   /** Bytes of the keys and values of rows and changes; absent in tables that were begun before it was counted. */
   bytes?: number;
   /** Statistics objects, oldest first: a base and deltas. Keys in the object store. */

@@ -3,8 +3,10 @@ import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Logger, TailwaterError } from '../base/index.ts';
 import type { TableVersions, VectorAnswer, VectorRequest } from '../lakehouse/index.ts';
+import type { MeteredRequests } from '../storage/index.ts';
 import type { StreamDefinition } from '../streams/index.ts';
-import type { CompactionJob, CompactionMessage, ComputedVectors, PruneJob } from './compaction-protocol.ts';
+import type { CompactionJob, CompactionMessage, ComputedVectors, OpenStorage, PruneJob } from './compaction-protocol.ts';
+import type { StorageChoice } from './deployment/open-storage.ts';
 
 const LOW_PRIORITY = 10;
 
@@ -13,7 +15,8 @@ export type CompactionOrder = Omit<CompactionJob, 'id'>;
 
 /** Runs compaction jobs, wherever. */
 export interface CompactionRunner {
-  run(order: CompactionOrder): Promise<void>;
+  /** Resolves with the number of the newest table state; null: there is no table. */
+  run(order: CompactionOrder): Promise<number | null>;
   /** As TableStore.prune: it rewrites parts of the table, so it is done where compaction is, between its jobs. */
   prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void>;
   close(): Promise<void>;
@@ -25,10 +28,12 @@ export interface CompactionHooks {
   onAdvanced(incarnation: string): void;
   /** Vectors that rows of the table lack: what is stored, else computed now. Throws TW_EMBEDDING_FAILED. */
   computedVectorsFor(definition: StreamDefinition, rows: VectorRequest[]): Promise<VectorAnswer>;
+  /** What the runner asked of the object store by itself. */
+  onRequests?(counts: readonly MeteredRequests[]): void;
 }
 
 interface Waiting {
-  resolve: () => void;
+  resolve: (state: number | null) => void;
   reject: (error: unknown) => void;
 }
 
@@ -37,7 +42,7 @@ interface Waiting {
  * and again after it died: a job that was cut off has changed nothing or left a committed state, either is fine (C3).
  */
 export class CompactionProcess implements CompactionRunner {
-  readonly #dataDir: string;
+  readonly #storage: StorageChoice;
   readonly #threads: number;
   readonly #logger: Logger;
   readonly #hooks: CompactionHooks;
@@ -46,22 +51,22 @@ export class CompactionProcess implements CompactionRunner {
   #nextId = 1;
   #closed = false;
 
-  constructor(dataDir: string, threads: number, logger: Logger, hooks: CompactionHooks) {
-    this.#dataDir = dataDir;
+  constructor(storage: StorageChoice, threads: number, logger: Logger, hooks: CompactionHooks) {
+    this.#storage = storage;
     this.#threads = threads;
     this.#logger = logger;
     this.#hooks = hooks;
   }
 
-  run(order: CompactionOrder): Promise<void> {
+  run(order: CompactionOrder): Promise<number | null> {
     return this.#send({ id: this.#nextId++, ...order });
   }
 
-  prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void> {
-    return this.#send({ id: this.#nextId++, definition, keep });
+  async prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void> {
+    await this.#send({ id: this.#nextId++, definition, keep });
   }
 
-  #send(job: CompactionJob | PruneJob): Promise<void> {
+  #send(job: CompactionJob | PruneJob): Promise<number | null> {
     if (this.#closed) return Promise.reject(new TailwaterError('TW_CLOSED'));
     return new Promise((resolve, reject) => {
       this.#waiting.set(job.id, { resolve, reject });
@@ -84,7 +89,7 @@ export class CompactionProcess implements CompactionRunner {
     if (this.#child) return this.#child;
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const path = fileURLToPath(new URL(`./compaction.worker.${extension}`, import.meta.url));
-    const child = fork(path, [this.#dataDir, String(this.#threads)], {
+    const child = fork(path, [], {
       env: { ...process.env, ...threadCaps(this.#threads) },
       serialization: 'advanced',
       execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -93,13 +98,15 @@ export class CompactionProcess implements CompactionRunner {
     child.on('message', (message: CompactionMessage) => this.#receive(message));
     child.once('exit', (code, signal) => this.#exited(code, signal));
     this.#child = child;
+    child.send({ open: this.#storage, threads: this.#threads } satisfies OpenStorage);
     return child;
   }
 
   #receive(message: CompactionMessage): void {
     if (message.kind === 'advanced') this.#hooks.onAdvanced(message.incarnation);
+    if (message.kind === 'requests') this.#hooks.onRequests?.(message.counts);
     if (message.kind === 'compute') void this.#compute(message.id, message.definition, message.rows);
-    if (message.kind === 'done') this.#settle(message.id, null);
+    if (message.kind === 'done') this.#settle(message.id, null, message.state);
     if (message.kind === 'failed') {
       this.#settle(message.id, new TailwaterError(message.problem.code, { detail: message.problem.detail }));
     }
@@ -128,11 +135,11 @@ export class CompactionProcess implements CompactionRunner {
     }
   }
 
-  #settle(id: number, error: TailwaterError | null): void {
+  #settle(id: number, error: TailwaterError | null, state: number | null = null): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (error) waiting?.reject(error);
-    else waiting?.resolve();
+    else waiting?.resolve(state);
   }
 }
 

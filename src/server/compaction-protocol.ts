@@ -1,6 +1,14 @@
 import type { Problem } from '../base/index.ts';
 import type { TableVersions, VectorAnswer, VectorRequest } from '../lakehouse/index.ts';
+import type { MeteredRequests } from '../storage/index.ts';
 import type { StreamDefinition } from '../streams/index.ts';
+import type { StorageChoice } from './deployment/open-storage.ts';
+
+/** The first message to the process. By this way and not by its arguments, which others on the machine can read: it may hold credentials. */
+export interface OpenStorage {
+  open: StorageChoice;
+  threads: number;
+}
 
 /** What a node asks its compaction process: to move rows, or to see to indexes, fragments and vectors that are missing (C5, C7). */
 export interface CompactionJob {
@@ -32,5 +40,8 @@ export type CompactionMessage =
   | { kind: 'compute'; id: number; definition: StreamDefinition; rows: VectorRequest[] }
   /** A table state was committed; the node may take it over. */
   | { kind: 'advanced'; incarnation: string }
-  | { kind: 'done'; id: number }
+  /** What was asked of the object store since the last of these messages. */
+  | { kind: 'requests'; counts: MeteredRequests[] }
+  /** `state`: the number of the newest table state. */
+  | { kind: 'done'; id: number; state: number | null }
   | { kind: 'failed'; id: number; problem: Problem };

@@ -1,16 +1,17 @@
 import { asTailwaterError, silentLogger, systemClock, systemRandom, TailwaterError } from '../base/index.ts';
 import type { CompactionContext, VectorAnswer, VectorRequest } from '../lakehouse/index.ts';
 import { Embedders } from '../snapshot/index.ts';
+import type { MeteredRequests, RequestMeter } from '../storage/index.ts';
 import { LogReader, type StreamDefinition } from '../streams/index.ts';
-import type { CompactionJob, CompactionMessage, ComputedVectors, PruneJob } from './compaction-protocol.ts';
-import { joinDataFolder } from './data-folder.ts';
+import type { CompactionJob, CompactionMessage, ComputedVectors, OpenStorage, PruneJob } from './compaction-protocol.ts';
+import { joinStorage } from './deployment/open-storage.ts';
 import { runCompaction } from './run-compaction.ts';
 
 /** The compaction process of a node: takes jobs over IPC, one after another, and ends when the node does. */
-async function open(dataDir: string, threads: number): Promise<CompactionContext> {
-  const folder = await joinDataFolder(dataDir, systemRandom, threads);
+async function open({ open: storage, threads }: OpenStorage): Promise<Opened> {
+  const folder = await joinStorage(storage, systemRandom, threads);
   const embedders = new Embedders({ store: folder.store, clock: systemClock, random: systemRandom, secrets: {} });
-  return {
+  const context: CompactionContext = {
     store: folder.store,
     tables: folder.tables,
     log: new LogReader(folder.journal),
@@ -19,7 +20,14 @@ async function open(dataDir: string, threads: number): Promise<CompactionContext
     logger: silentLogger,
     vectorsFor: embedders.vectorsFor.bind(embedders),
     computedVectorsFor: (definition, rows) => asks.ask(definition, rows),
+    ...(folder.compaction && { settings: folder.compaction }),
   };
+  return { context, requests: folder.requests ?? null };
+}
+
+interface Opened {
+  context: CompactionContext;
+  requests: RequestMeter | null;
 }
 
 /** Vectors asked of the node, by number. */
@@ -41,15 +49,39 @@ class Asks {
   }
 }
 
-async function runJob(context: CompactionContext, job: CompactionJob | PruneJob): Promise<void> {
+async function runJob(opened: Promise<Opened>, job: CompactionJob | PruneJob): Promise<void> {
   const { incarnation } = job.definition;
   try {
+    const { context } = await opened;
+    let state: number | null = null;
     if ('keep' in job) await context.tables.prune(job.definition, job.keep);
-    else await runCompaction(context, job, () => send({ kind: 'advanced', incarnation }));
-    send({ kind: 'done', id: job.id });
+    else state = await runCompaction(context, job, () => send({ kind: 'advanced', incarnation }));
+    await sendRequests(opened);
+    send({ kind: 'done', id: job.id, state });
   } catch (error) {
     send({ kind: 'failed', id: job.id, problem: asTailwaterError(error).toProblem() });
   }
+}
+
+/** Of each component and operation, what was told of it already. */
+const told = new Map<string, MeteredRequests>();
+
+async function sendRequests(opened: Promise<Opened>): Promise<void> {
+  const { requests } = await opened;
+  const counts = requests?.counts() ?? [];
+  const since = counts.map(count => {
+    const name = `${count.component}/${count.operation}`;
+    const before = told.get(name);
+    told.set(name, count);
+    if (before === undefined) return count;
+    return {
+      ...count,
+      requests: count.requests - before.requests,
+      bytesWritten: count.bytesWritten - before.bytesWritten,
+      bytesRead: count.bytesRead - before.bytesRead,
+    };
+  });
+  if (since.length > 0) send({ kind: 'requests', counts: since });
 }
 
 function send(message: CompactionMessage): void {
@@ -57,10 +89,14 @@ function send(message: CompactionMessage): void {
 }
 
 const asks = new Asks();
-const context = open(process.argv[2], Number(process.argv[3]));
+let opened: Promise<Opened> | null = null;
 let turn: Promise<void> = Promise.resolve();
-process.on('message', (message: CompactionJob | PruneJob | ComputedVectors) => {
-  if ('computed' in message) asks.settle(message);
-  else turn = turn.then(async () => runJob(await context, message));
+process.on('message', (message: OpenStorage | CompactionJob | PruneJob | ComputedVectors) => {
+  if ('open' in message) {
+    opened = open(message);
+    // Every job says why it cannot be done.
+    opened.catch(() => {});
+  } else if ('computed' in message) asks.settle(message);
+  else turn = turn.then(() => runJob(opened!, message));
 });
 process.on('disconnect', () => process.exit(0));

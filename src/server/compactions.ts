@@ -3,28 +3,44 @@ import { CompactionQueue, compactionDue, expiryEveryMs } from '../lakehouse/inde
 import type { LiveStream, LiveStreams } from '../snapshot/index.ts';
 import type { TableJob } from './api.ts';
 import type { CompactionRunner } from './compaction-process.ts';
+import type { CompactionClaims } from './deployment/compaction-claims.ts';
 import type { ComponentStats } from './metrics.ts';
 import type { EngineSettings } from './settings.ts';
 
 const CHECK_EVERY_MS = 250;
 /** After a failure nobody waits for, the stream is left alone for this long. */
 const PAUSE_AFTER_FAILURE_MS = 5000;
+/** A stream that another node compacts is left alone for this long. */
+const PAUSE_WHILE_CLAIMED_MS = 5000;
 /** Rows of a table that lack a vector are seen to this long after the last try, doubling while nothing is gained. */
 const FILL_EVERY_MS = 5000;
 const MAX_FILL_EVERY_MS = 600_000;
 /** Someone waits for it. */
 const URGENT = 1;
 
+/** Where other nodes compact the same streams. */
+export interface SharedDeployment {
+  claims: CompactionClaims | null;
+  /** Upkeep committed a table state. */
+  onUpkeep(incarnation: string): void;
+}
+
+const ALONE: SharedDeployment = { claims: null, onUpkeep() {} };
+
 /** Keeps the tails small: asks for compactions when they are due, and lets streams take over what was committed. */
 export class Compactions {
   readonly #streams: LiveStreams;
   readonly #runner: CompactionRunner;
+  readonly #claims: CompactionClaims | null;
+  readonly #onUpkeep: (incarnation: string) => void;
   readonly #queue: CompactionQueue;
   readonly #settings: EngineSettings['compaction'];
   readonly #clock: Clock;
   readonly #logger: Logger;
   /** By incarnation: when a stream that failed may be tried again. */
   readonly #pausedUntilMs = new Map<string, number>();
+  /** Incarnations of streams that are being claimed, or compacted under a claim. */
+  readonly #claiming = new Set<string>();
   /** By incarnation: streams whose tables lack vectors, and when these are asked for again. */
   readonly #fills = new Map<string, { nullVectors: number; everyMs: number; nextMs: number }>();
   /** By incarnation: when expired records are looked for again. */
@@ -34,9 +50,12 @@ export class Compactions {
   #timer: Timer | null = null;
   #lastFailure: string | null = null;
 
-  constructor(streams: LiveStreams, runner: CompactionRunner, settings: EngineSettings) {
+  /** Nothing is compacted unasked without the role `work`. */
+  constructor(streams: LiveStreams, runner: CompactionRunner, settings: EngineSettings, shared: SharedDeployment = ALONE) {
     this.#streams = streams;
     this.#runner = runner;
+    this.#claims = shared.claims;
+    this.#onUpkeep = shared.onUpkeep;
     this.#settings = settings.compaction;
     this.#clock = settings.clock;
     this.#logger = settings.logger;
@@ -45,7 +64,7 @@ export class Compactions {
       random: settings.random,
       run: (job, caughtUp) => this.#run(job.incarnation, job.throughSegment, { full: false, caughtUp }),
     });
-    if (this.#settings.auto) this.#watch();
+    if (this.#settings.auto && settings.roles.includes('work')) this.#watch();
   }
 
   /** What the last failed compaction said; null after a success. */
@@ -123,9 +142,43 @@ export class Compactions {
     const oldestAtMs = this.#streams.commitTimes.timeOf(oldest) ?? nowMs;
     const tail = { rows: stream.tail.rows, bytes: stream.tail.bytes, oldestAgeMs: nowMs - oldestAtMs };
     if (!compactionDue(tail, this.#settings)) return;
-    this.#queue.request(incarnation, this.#streams.shard.seq).catch(() => {
-      this.#pausedUntilMs.set(incarnation, this.#clock.nowMs() + PAUSE_AFTER_FAILURE_MS);
+    if (this.#claims !== null) void this.#compactIfUnclaimed(this.#claims, stream);
+    else this.#request(incarnation);
+  }
+
+  #request(incarnation: string): Promise<void> {
+    return this.#queue.request(incarnation, this.#streams.shard.seq).catch(() => {
+      this.#pause(incarnation, PAUSE_AFTER_FAILURE_MS);
     });
+  }
+
+  #pause(incarnation: string, ms: number): void {
+    this.#pausedUntilMs.set(incarnation, this.#clock.nowMs() + ms);
+  }
+
+  async #compactIfUnclaimed(claims: CompactionClaims, stream: LiveStream): Promise<void> {
+    const { incarnation } = stream.definition;
+    if (this.#claiming.has(incarnation)) return;
+    this.#claiming.add(incarnation);
+    try {
+      const claim = await claims.claim(incarnation);
+      if (claim === null) {
+        this.#pause(incarnation, PAUSE_WHILE_CLAIMED_MS);
+        return;
+      }
+      try {
+        // Whoever had the claim before may have done it.
+        await stream.advance({ patient: true });
+        if ((stream.newestState?.logSeq ?? 0) < (stream.tail.lastSegment ?? 0)) await this.#request(incarnation);
+      } finally {
+        await claim.release();
+      }
+    } catch (error) {
+      this.#logger.debug({ stream: stream.definition.name, reason: String(error) }, 'A compaction could not be claimed');
+      this.#pause(incarnation, PAUSE_AFTER_FAILURE_MS);
+    } finally {
+      this.#claiming.delete(incarnation);
+    }
   }
 
   /** Upkeep fills vectors (C7), but only a stream that is written to would come to it. */
@@ -164,14 +217,12 @@ export class Compactions {
       const firstSegment = stream.tail.firstSegment ?? throughSegment + 1;
       const order = { definition: stream.definition, firstSegment, throughSegment, full: options.full };
       this.#started('compaction', stream);
-      await this.#runner.run({ ...order, part: 'rows' });
-      await stream.advance({ patient: true });
+      await this.#takeOver(stream, await this.#runner.run({ ...order, part: 'rows' }), true);
       this.#pausedUntilMs.delete(incarnation);
       this.#lastFailure = null;
       options.caughtUp?.();
       this.#started('maintenance', stream);
-      await this.#runner.run({ ...order, part: 'upkeep' });
-      await stream.advance();
+      await this.#takeOver(stream, await this.#runner.run({ ...order, part: 'upkeep' }), false);
     } catch (error) {
       // What was committed may wait for an index that does not come now.
       await stream.advance().catch(() => {});
@@ -181,6 +232,16 @@ export class Compactions {
     } finally {
       this.#running.delete(incarnation);
     }
+  }
+
+  /** A look at the states costs requests on an object store: none when the newest is what reads are served from already. */
+  async #takeOver(stream: LiveStream, state: number | null, patient: boolean): Promise<void> {
+    const known = stream.view?.state.n ?? null;
+    if (!patient && state !== null && state > (stream.newestState?.n ?? 0)) {
+      this.committed(stream.definition.incarnation);
+      this.#onUpkeep(stream.definition.incarnation);
+    }
+    if (state === null || known === null || known < state) await stream.advance({ patient });
   }
 
   #started(kind: TableJob['kind'], { definition: { incarnation, name } }: LiveStream): void {

@@ -1,8 +1,23 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fromUtf8, isJsonObject, type Random, TailwaterError, utf8 } from '../base/index.ts';
 import { FileJournal, FolderLock, type Journal } from '../journal/index.ts';
-import { FormatTableStore, type TableStore } from '../lakehouse/index.ts';
-import { FileObjectStore, makeFolderDurably, nodeFileSystem, type ObjectStore, storageError } from '../storage/index.ts';
+import {
+  type CompactionSettings,
+  FormatTableStore,
+  LocalTableFiles,
+  type TableFiles,
+  type TableFolders,
+  type TableStore,
+} from '../lakehouse/index.ts';
+import {
+  FileObjectStore,
+  makeFolderDurably,
+  nodeFileSystem,
+  type ObjectCache,
+  type ObjectStore,
+  type RequestMeter,
+  storageError,
+} from '../storage/index.ts';
 
 /** The version of the layout of a data folder and of every format in it without a version of its own. */
 const FORMAT_VERSION = 1;
@@ -26,10 +41,21 @@ export function pathsOf(dataDir: string) {
 /** What a node is composed over, such as the open parts of a data folder; its owner also holds a lock. */
 export interface DataFolder {
   lock: Pick<FolderLock, 'release'> | null;
+  /** Whether other nodes may write to the same. */
+  shared: boolean;
   store: ObjectStore & Partial<Pick<FileObjectStore, 'temporary'>>;
   /** Of the log shard. */
   journal: Journal;
   tables: TableStore;
+  /** Where other clients find the tables of each format: folders, or addresses. */
+  places: TableFolders;
+  /** Of the Iceberg catalog: the tables of streams, and those that other engines keep. */
+  files: { iceberg: TableFiles; warehouse: TableFiles };
+  /** Of an object store whose requests cost. */
+  requests?: RequestMeter;
+  cache?: ObjectCache;
+  /** How compaction differs from its defaults there. */
+  compaction?: Partial<CompactionSettings>;
 }
 
 /** How a node comes by what it is composed over; `openDataFolder` unless told otherwise. */
@@ -45,7 +71,7 @@ export async function openDataFolder(dataDir: string, random: Random, onTorn: (f
     await checkFormat(dataDir, paths.format);
     const store = new FileObjectStore(nodeFileSystem, paths.objects, random);
     const journal = await FileJournal.open(nodeFileSystem, paths.log, { random, onTorn });
-    return { lock, store, journal, tables: await FormatTableStore.open(paths) };
+    return { lock, store, journal, tables: await FormatTableStore.open(paths), ...localParts(paths) };
   } catch (error) {
     lock?.release();
     throw storageError(error, `The data folder ${dataDir} could not be opened`);
@@ -60,12 +86,27 @@ export async function joinDataFolder(dataDir: string, random: Random, threads?: 
     store: new FileObjectStore(nodeFileSystem, paths.objects, random),
     journal: await FileJournal.openReadOnly(nodeFileSystem, paths.log),
     tables: await FormatTableStore.open(paths, threads === undefined ? {} : { threads }),
+    ...localParts(paths),
+  };
+}
+
+/** What of a folder is the same for its owner and those beside it. */
+export function localParts({
+  lance,
+  iceberg,
+  warehouse,
+}: ReturnType<typeof pathsOf>): Pick<DataFolder, 'shared' | 'places' | 'files'> {
+  return {
+    shared: false,
+    places: { lance: resolve(lance), iceberg: resolve(iceberg) },
+    files: { iceberg: new LocalTableFiles(resolve(iceberg)), warehouse: new LocalTableFiles(resolve(warehouse)) },
   };
 }
 
 export async function closeDataFolder(folder: DataFolder): Promise<void> {
   await folder.tables.close();
   await folder.journal.close();
+  await folder.cache?.close();
   folder.lock?.release();
 }
 

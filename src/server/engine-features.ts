@@ -26,6 +26,7 @@ import {
 } from '../features/index.ts';
 import type { FeaturesApi, ViewInput } from './features-api.ts';
 import type { ComponentStats } from './metrics.ts';
+import { type Role, requireRole } from './roles.ts';
 
 const MAX_FEATURES_IN_METRICS = 1000;
 
@@ -33,6 +34,7 @@ export interface EngineFeaturesParts {
   engine: FeatureEngine;
   datasets: Datasets;
   answers: AnswerLog;
+  roles: readonly Role[];
 }
 
 /** The feature engine of this process behind the interface that the HTTP client has too. */
@@ -40,16 +42,19 @@ export class EngineFeatures implements FeaturesApi {
   readonly #engine: FeatureEngine;
   readonly #datasets: Datasets;
   readonly #answers: AnswerLog;
+  readonly #roles: readonly Role[];
   /** The last report of each view: what metrics show. */
   readonly #reports = new Map<string, FeatureReport>();
 
-  constructor({ engine, datasets, answers }: EngineFeaturesParts) {
+  constructor({ engine, datasets, answers, roles }: EngineFeaturesParts) {
     this.#engine = engine;
     this.#datasets = datasets;
     this.#answers = answers;
+    this.#roles = roles;
   }
 
   async apply({ name, definition }: ViewInput, options: { replaces?: string } = {}): Promise<ViewInfo> {
+    requireRole(this.#roles, 'ingest');
     requireNoFunctions(definition);
     return this.#engine.apply(name, definition as JsonValue, options);
   }
@@ -68,6 +73,7 @@ export class EngineFeatures implements FeaturesApi {
   }
 
   async remove(name: string): Promise<void> {
+    requireRole(this.#roles, 'ingest');
     await this.#engine.remove(name);
     this.#reports.delete(name);
     if (this.#answers.rateOf(name) > 0) await this.#answers.set(name, 0);
@@ -77,6 +83,7 @@ export class EngineFeatures implements FeaturesApi {
     view: FeatureView<F> | string,
     request: OnlineRequest,
   ): Promise<OnlineAnswer<FeatureValues<FeatureView<F>>>> {
+    requireRole(this.#roles, 'retrieve');
     const name = typeof view === 'string' ? view : view.name;
     const onDemand = typeof view === 'string' ? undefined : view.onDemand;
     const read = (own: OnlineRequest): Promise<OnlineAnswer> => this.#online(name, own);
@@ -85,12 +92,14 @@ export class EngineFeatures implements FeaturesApi {
   }
 
   async service(request: ServiceRequest): Promise<ServiceAnswer> {
+    requireRole(this.#roles, 'retrieve');
     const answer = await this.#engine.service(request);
     for (const view of answer.views) this.#answers.take(view, request);
     return answer;
   }
 
   async historical(request: TrainingRequest): Promise<HistoricalAnswer> {
+    requireRole(this.#roles, 'retrieve');
     const read = (own: HistoricalRequest): Promise<HistoricalAnswer> => this.#historical(own);
     const computing = request.views.find(view => typeof view !== 'string' && view.onDemand !== undefined) as
       | FeatureView
@@ -100,6 +109,7 @@ export class EngineFeatures implements FeaturesApi {
   }
 
   async lint(request: HistoricalRequest): Promise<LeakageWarning[]> {
+    requireRole(this.#roles, 'retrieve');
     return (await historicalWithWarnings(this.#engine, request)).warnings;
   }
 
@@ -120,6 +130,7 @@ export class EngineFeatures implements FeaturesApi {
   }
 
   async logAnswers(view: string, rate: number): Promise<void> {
+    requireRole(this.#roles, 'ingest');
     this.#engine.get(view);
     await this.#answers.set(view, rate);
   }

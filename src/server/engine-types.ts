@@ -62,6 +62,8 @@ export interface EngineLike {
   deleteStream(name: string): Promise<void>;
   /** What is known without asking anyone; TW_STREAM_NOT_FOUND. */
   definition(name: string): StreamDefinition;
+  /** As `definition`, also of a stream that another node has just created. */
+  find(name: string): Promise<StreamDefinition>;
   append(name: string, input: AppendInput, options?: AppendOptions): Promise<AppendAnswer>;
   read(name: string, options: EngineReadOptions): Promise<StreamPage>;
   follow(name: string, options: EngineFollowOptions): AsyncIterable<LiveRecord>;

@@ -1,26 +1,20 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, randomId, systemRandom, TailwaterError, utf8 } from '../base/index.ts';
+import { type Clock, isTailwaterError, randomId, systemRandom, TailwaterError, utf8 } from '../base/index.ts';
 import { type ContextAnswer, ContextAssembler, ContextDefinitions, type ContextRequest } from '../context/index.ts';
-import { AnswerLog, Datasets, FeatureEngine } from '../features/index.ts';
-import { Appender, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
-import { ObjectJournal, Pins } from '../journal/index.ts';
+import { type Appender, type AppendResult, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
+import { ObjectJournal } from '../journal/index.ts';
 import type { IcebergCatalog } from '../lakehouse/index.ts';
 import { type QueryRequest, type SearchAnswer, Searcher } from '../retrieval/index.ts';
 import {
   type Consistency,
-  Embedders,
   Follower,
   freshnessOf,
   type LiveRecord,
   type LiveStream,
-  LiveStreams,
   lookupRow,
   type OpenScan,
-  PastCuts,
   type Pinned,
-  Pinner,
-  ResidentTables,
   Scanner,
   type ScanRequest,
   type SqlAnswer,
@@ -28,15 +22,11 @@ import {
   SqlRunner,
   type StreamPage,
   StreamReader,
-  TailEmbeddings,
   tokenOf,
 } from '../snapshot/index.ts';
 import { nodeFileSystem } from '../storage/index.ts';
 import {
-  Catalog,
   encodeToken,
-  LogReader,
-  LogShard,
   normaliseSettings,
   type StreamChanges,
   type StreamDefinition,
@@ -49,14 +39,20 @@ import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
 import { EngineContexts } from './contexts-api.ts';
-import { closeDataFolder, type DataFolder, type OpenFolder, openDataFolder, pathsOf, SHARD } from './data-folder.ts';
+import { closeDataFolder, type OpenFolder, openDataFolder } from './data-folder.ts';
+import { Cluster } from './deployment/cluster.ts';
+import { LeaseClaims } from './deployment/compaction-claims.ts';
+import { requestStats } from './deployment/request-stats.ts';
+import { openS3Deployment } from './deployment/s3-deployment.ts';
 import { Documents } from './documents/documents.ts';
 import { EngineFeatures } from './engine-features.ts';
+import { openParts, type Parts } from './engine-parts.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
 import { icebergCatalog } from './iceberg-catalog.ts';
 import { InlineCompaction } from './inline-compaction.ts';
 import { type ComponentStats, Metrics } from './metrics.ts';
-import { type EngineOptions, type EngineSettings, settingsOf } from './settings.ts';
+import { type Role, requireRole } from './roles.ts';
+import { type EngineOptions, settingsOf } from './settings.ts';
 import { streamInfo } from './stream-info.ts';
 import { tableDatasets } from './table-datasets.ts';
 import { Tagging } from './tagging.ts';
@@ -66,25 +62,7 @@ const DEFAULT_PAGE_RECORDS = 100;
 const DEADLINE_MS = 10_000;
 const MAX_STREAMS_IN_METRICS = 1000;
 
-interface Parts {
-  settings: EngineSettings;
-  folder: DataFolder;
-  shard: LogShard;
-  catalog: Catalog;
-  streams: LiveStreams;
-  residents: ResidentTables;
-  embedders: Embedders;
-  embeddings: TailEmbeddings;
-  pinner: Pinner;
-  log: LogReader;
-  pins: Pins;
-  appender: Appender;
-  features: FeatureEngine;
-  datasets: Datasets;
-  answers: AnswerLog;
-}
-
-/** A node on one data folder: every layer composed, every face served from here. Answers carry records as their bytes. */
+/** A node on one data folder, or one of the nodes of a deployment on S3: every layer composed, every face served from here. Answers carry records as their bytes. */
 export class Engine implements EngineLike {
   readonly iceberg: IcebergCatalog;
   readonly documents: Documents;
@@ -104,6 +82,8 @@ export class Engine implements EngineLike {
   readonly #tagging: Tagging;
   readonly #bound: TailBound;
   readonly #metrics: Metrics;
+  /** Null on a folder, which is this process's alone. */
+  readonly #cluster: Cluster | null;
   readonly #openedAtMs: number;
   #closing: Promise<void> | null = null;
 
@@ -112,7 +92,8 @@ export class Engine implements EngineLike {
     this.#parts = parts;
     this.#clock = settings.clock;
     this.iceberg = icebergCatalog(parts);
-    this.features = new EngineFeatures({ engine: parts.features, datasets: parts.datasets, answers: parts.answers });
+    const { features: engine, datasets, answers } = parts;
+    this.features = new EngineFeatures({ engine, datasets, answers, roles: settings.roles });
     this.#openedAtMs = settings.clock.nowMs();
     this.#appender = parts.appender;
     this.#searcher = new Searcher({
@@ -140,11 +121,14 @@ export class Engine implements EngineLike {
     });
     this.documents = this.#startDocuments();
     const runner = this.#runner();
-    this.#compactions = new Compactions(streams, runner, settings);
+    const claims = parts.folder.shared ? new LeaseClaims(parts.folder.store, randomId(settings.random), this.#clock) : null;
+    const onUpkeep = (incarnation: string): void => this.#cluster?.tableAdvanced(incarnation);
+    this.#compactions = new Compactions(streams, runner, settings, { claims, onUpkeep });
     this.#collections = this.#startCollections(runner);
     this.#tagging = this.#startTagging();
     this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
     this.#metrics = new Metrics(() => this.#stats());
+    this.#cluster = parts.folder.shared ? this.#startCluster() : null;
   }
 
   /**
@@ -153,50 +137,13 @@ export class Engine implements EngineLike {
    */
   static async open(options: EngineOptions, openFolder: OpenFolder = openDataFolder): Promise<Engine> {
     const settings = settingsOf(options);
-    const { clock, random, logger } = settings;
-    const folder = await openFolder(settings.dataDir, random, facts =>
-      logger.warn(facts, 'The log ended in a torn write; it was cut and kept'),
-    );
+    const { random, logger } = settings;
+    const onTorn = (facts: object): void => logger.warn(facts, 'The log ended in a torn write; it was cut and kept');
+    const { storage } = settings;
+    const folder =
+      storage === null ? await openFolder(settings.dataDir, random, onTorn) : await openS3Deployment(storage, random);
     try {
-      const { journal, store, tables } = folder;
-      const shard = await LogShard.open({ journal, shard: SHARD, clock, random, logger, lingerMs: settings.lingerMs });
-      const catalog = await Catalog.open({ journal: new ObjectJournal(store, 'catalog'), shards: [shard], clock, random });
-      const appender = new Appender({ catalog, clock });
-      const log = new LogReader(journal);
-      const residents = new ResidentTables({ clock, logger, settings });
-      const streams = await LiveStreams.open({ catalog, shard, shardNumber: SHARD, log, store, tables, residents });
-      const embedders = new Embedders({ store, clock, random, secrets: settings.secrets });
-      const embeddings = new TailEmbeddings({ streams, embedders, clock, logger });
-      const past = new PastCuts(log, embeddings);
-      const pinner = new Pinner({ streams, log, past, clock, fallback: { kind: 'strong' } });
-      const features = await FeatureEngine.open({ store, catalog, streams, pinner, clock, random, logger });
-      const datasets = new Datasets({ engine: features, store, clock, random });
-      const answers = await AnswerLog.open({
-        store,
-        random,
-        logger,
-        createStream: stream => createAnswers(catalog, stream),
-        append: (stream, records) => appender.append(catalog.require(stream), { records }),
-      });
-      const pins = new Pins(store, randomId(random), clock, random);
-      const parts = {
-        settings,
-        folder,
-        shard,
-        catalog,
-        streams,
-        residents,
-        embedders,
-        embeddings,
-        pinner,
-        log,
-        features,
-        datasets,
-        answers,
-        appender,
-        pins,
-      };
-      return new Engine(parts);
+      return new Engine(await openParts(settings, folder));
     } catch (error) {
       await closeDataFolder(folder);
       throw error;
@@ -204,6 +151,7 @@ export class Engine implements EngineLike {
   }
 
   async createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {
+    this.#require('ingest');
     const { schema, embed } = normaliseSettings(settings);
     if (schema !== null) compileSchema(schema);
     if (embed !== null) this.#parts.embedders.of(embed);
@@ -215,60 +163,102 @@ export class Engine implements EngineLike {
     return this.#parts.catalog.require(name);
   }
 
-  getStream(name: string): Promise<StreamInfo> {
-    return this.#info(this.definition(name));
+  /** As `definition`, also of a stream that another node has just created. */
+  async find(name: string): Promise<StreamDefinition> {
+    const { catalog, shard, streams, folder } = this.#parts;
+    const known = catalog.get(name);
+    if (!folder.shared || (known !== undefined && streams.get(known.incarnation) !== undefined)) return this.definition(name);
+    await catalog.refresh();
+    const definition = catalog.require(name);
+    if (streams.get(definition.incarnation) === undefined) await shard.refresh();
+    return definition;
   }
 
-  listStreams(): Promise<StreamInfo[]> {
+  async getStream(name: string): Promise<StreamInfo> {
+    return this.#info(await this.find(name));
+  }
+
+  async listStreams(): Promise<StreamInfo[]> {
+    const { catalog, shard, folder } = this.#parts;
+    if (folder.shared) {
+      await catalog.refresh();
+      await shard.refresh();
+    }
     return Promise.all(this.#parts.catalog.list().map(definition => this.#info(definition)));
   }
 
   async changeStream(name: string, changes: StreamChanges): Promise<StreamInfo> {
+    this.#require('ingest');
     const { catalog, features } = this.#parts;
     return this.#info(await features.changingSource(check => catalog.change(name, changes, check)));
   }
 
   async deleteStream(name: string): Promise<void> {
+    this.#require('ingest');
     const definition = await this.#parts.catalog.delete(name);
     const letters = this.#parts.catalog.get(`${definition.name}.dlq`);
     if (letters) await this.#parts.catalog.delete(letters.name);
   }
 
   async append(name: string, input: AppendInput, options: AppendOptions = {}): Promise<AppendAnswer> {
-    const definition = this.definition(name);
-    await this.#admit(definition);
-    const { position, accepted, partitions, rejected } = await this.#appender.append(definition, input, options);
+    if (this.#closing !== null) throw new TailwaterError('TW_CLOSED');
+    this.#require('ingest');
+    const definition = await this.find(name);
+    const { position, accepted, partitions, rejected } = await this.#appendTo(definition, input, options);
     return { token: encodeToken(position), accepted, partitions, rejected };
   }
 
-  read(name: string, options: EngineReadOptions): Promise<StreamPage> {
+  async #appendTo(definition: StreamDefinition, input: AppendInput, options: AppendOptions): Promise<AppendResult> {
+    const { catalog, folder } = this.#parts;
+    await this.#admit(definition);
+    try {
+      return await this.#appender.append(definition, input, options);
+    } catch (error) {
+      if (!folder.shared || !isTailwaterError(error, 'TW_STREAM_NOT_FOUND')) throw error;
+      // Another node may have deleted it and created one of the same name.
+      await catalog.refresh();
+      const now = await this.find(definition.name);
+      if (now.incarnation === definition.incarnation) throw error;
+      return this.#appender.append(now, input, options);
+    }
+  }
+
+  async read(name: string, options: EngineReadOptions): Promise<StreamPage> {
+    this.#require('retrieve');
     const { partition = 0, from = { kind: 'earliest' }, limit = DEFAULT_PAGE_RECORDS, consistency } = options;
-    return this.#reader.page(this.definition(name), { partition, from, limit, ...(consistency && { consistency }) });
+    return this.#reader.page(await this.find(name), { partition, from, limit, ...(consistency && { consistency }) });
   }
 
   follow(name: string, options: EngineFollowOptions): AsyncIterable<LiveRecord> {
+    this.#require('retrieve');
     return this.#follower.follow(this.definition(name), { ...options, from: options.from ?? { kind: 'latest' } });
   }
 
-  query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer> {
-    return this.#searcher.search(this.definition(name), request, signal);
+  async query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer> {
+    this.#require('retrieve');
+    return this.#searcher.search(await this.find(name), request, signal);
   }
 
   async context(request: ContextRequest): Promise<ContextAnswer> {
     if (this.#closing !== null) throw new TailwaterError('TW_CLOSED');
+    this.#require('retrieve');
     return this.#contexts.assemble(request);
   }
 
-  scan(name: string, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan> {
-    return this.#scanner.scan(this.definition(name), request, signal);
+  async scan(name: string, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan> {
+    this.#require('retrieve');
+    return this.#scanner.scan(await this.find(name), request, signal);
   }
 
-  sql(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer> {
+  async sql(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer> {
+    this.#require('retrieve');
+    if (this.#parts.folder.shared) await this.#parts.catalog.refresh();
     return this.#sql.run(request, signal);
   }
 
   async getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow> {
-    const definition = this.definition(name);
+    this.#require('retrieve');
+    const definition = await this.find(name);
     if (definition.kind !== 'upsert') {
       throw new TailwaterError('TW_NOT_UPSERT', {
         detail: `Stream "${name}" is of kind "append": it has records, not rows by key.`,
@@ -280,43 +270,43 @@ export class Engine implements EngineLike {
     return { ...row, freshness: freshnessOf(pinned, this.#clock.nowMs()), token: tokenOf(pinned) };
   }
 
-  deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer> {
-    const definition = this.definition(name);
+  async deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer> {
+    const definition = await this.find(name);
     if (definition.kind !== 'upsert') {
-      return Promise.reject(
-        new TailwaterError('TW_NOT_UPSERT', { detail: `Stream "${name}" is of kind "append": rows cannot be deleted.` }),
-      );
+      throw new TailwaterError('TW_NOT_UPSERT', { detail: `Stream "${name}" is of kind "append": rows cannot be deleted.` });
     }
     return this.append(name, { records: [{ key: { base64: Buffer.from(key).toString('base64') }, value: null }] });
   }
 
   async compact(name: string, options: { full?: boolean } = {}): Promise<TableInfo> {
+    this.#require('work');
     const { shard, streams } = this.#parts;
-    const definition = this.definition(name);
+    const definition = await this.find(name);
     await shard.refresh();
     await this.#compactions.compact(streams.require(definition), shard.seq, options.full ?? false);
     return this.getTable(name);
   }
 
   async getTable(name: string): Promise<TableInfo> {
-    const definition = this.definition(name);
+    const definition = await this.find(name);
     const pinned = await this.#pin(definition);
     const state = this.#parts.streams.require(definition).newestState;
-    const datasets = state === null ? null : tableDatasets(pathsOf(this.#parts.settings.dataDir), state);
+    const datasets = state === null ? null : tableDatasets(this.#parts.folder.places, state);
     const running = this.#compactions.running(definition.incarnation);
     return { stream: name, state, datasets, running, token: tokenOf(pinned) };
   }
 
   async createTag(name: string, tag: string, { asOf }: TagOptions = {}): Promise<TagInfo> {
-    return this.#tagging.create(this.definition(name), tag, asOf);
+    this.#require('work');
+    return this.#tagging.create(await this.find(name), tag, asOf);
   }
 
   async listTags(name: string): Promise<TagInfo[]> {
-    return this.#tagging.list(this.definition(name));
+    return this.#tagging.list(await this.find(name));
   }
 
   async deleteTag(name: string, tag: string): Promise<void> {
-    await this.#tagging.delete(this.definition(name), tag);
+    await this.#tagging.delete(await this.find(name), tag);
   }
 
   async health(): Promise<Health> {
@@ -332,7 +322,8 @@ export class Engine implements EngineLike {
     };
   }
 
-  collect(options: Omit<CollectOptions, 'signal'> = {}): Promise<CollectionReport> {
+  async collect(options: Omit<CollectOptions, 'signal'> = {}): Promise<CollectionReport> {
+    this.#require('work');
     return this.#collections.run(options);
   }
 
@@ -356,6 +347,7 @@ export class Engine implements EngineLike {
 
   async #close(): Promise<void> {
     const { streams, residents, embeddings, shard, folder } = this.#parts;
+    await this.#cluster?.close();
     await this.features.close();
     streams.close();
     await residents.close();
@@ -366,6 +358,10 @@ export class Engine implements EngineLike {
     await shard.close();
     this.#metrics.close();
     await closeDataFolder(folder);
+  }
+
+  #require(role: Role): void {
+    requireRole(this.#parts.settings.roles, role);
   }
 
   #pin(definition: StreamDefinition, consistency?: Consistency): Promise<Pinned> {
@@ -387,6 +383,7 @@ export class Engine implements EngineLike {
       definition: name => this.definition(name),
       pin: (definition, consistency) => this.#pin(definition, consistency),
       append: async (definition, records, guard) => {
+        this.#require('ingest');
         await this.#admit(definition);
         return this.#appender.appendWhole(definition, records, guard);
       },
@@ -399,6 +396,7 @@ export class Engine implements EngineLike {
     const { settings, folder, streams, log, embedders } = this.#parts;
     const onAdvanced = (incarnation: string) => {
       this.#compactions.committed(incarnation);
+      this.#cluster?.tableAdvanced(incarnation);
       streams
         .get(incarnation)
         ?.advance({ patient: true })
@@ -406,15 +404,22 @@ export class Engine implements EngineLike {
     };
     const computedVectorsFor = embedders.computedVectorsFor.bind(embedders);
     if (settings.compactionHost === 'process') {
-      return new CompactionProcess(settings.dataDir, settings.compactionThreads, settings.logger, {
+      const { storage, dataDir } = settings;
+      const choice = storage === null ? ({ kind: 'folder', dataDir } as const) : ({ kind: 's3', storage } as const);
+      return new CompactionProcess(choice, settings.compactionThreads, settings.logger, {
         onAdvanced,
         computedVectorsFor,
+        onRequests: counts => folder.requests?.add(counts),
       });
     }
     const { store, tables } = folder;
     const { clock, random, logger } = settings;
     return new InlineCompaction(
-      { store, tables, log, clock, random, logger, vectorsFor: embedders.vectorsFor.bind(embedders), computedVectorsFor },
+      {
+        ...{ store, tables, log, clock, random, logger, computedVectorsFor },
+        vectorsFor: embedders.vectorsFor.bind(embedders),
+        ...(folder.compaction && { settings: folder.compaction }),
+      },
       onAdvanced,
     );
   }
@@ -440,19 +445,26 @@ export class Engine implements EngineLike {
       inUse: () => [...streams.all()].flatMap(({ view }) => (view === null ? [] : [view.state])),
     });
     const compactHolders = (): void => this.#compactions.compactHolders(collection.maxFloorLagMs, collection.maxFloorLagBytes);
-    const intervalMs = collection.auto ? collection.intervalMs : null;
-    return new Collections({ collector, compactHolders, clock, logger, intervalMs });
+    const intervalMs = collection.auto && settings.roles.includes('work') ? collection.intervalMs : null;
+    const activity = (): string => `${shard.seq} ${streams.statesSeen()}`;
+    return new Collections({ collector, compactHolders, clock, logger, intervalMs, activity, idleMs: collection.idleMs });
   }
 
   #startTagging(): Tagging {
-    const { settings, streams, pinner, pins } = this.#parts;
-    const { clock, random, dataDir } = settings;
+    const { settings, streams, pinner, pins, folder } = this.#parts;
+    const { clock, random } = settings;
     const compact = (stream: LiveStream, segment: number): Promise<void> => this.#compactions.compact(stream, segment, false);
-    return new Tagging({ streams, pinner, pins, compact, clock, random, folders: pathsOf(dataDir) });
+    return new Tagging({ streams, pinner, pins, compact, clock, random, places: folder.places });
+  }
+
+  #startCluster(): Cluster {
+    const { settings, shard, catalog, streams, pinner } = this.#parts;
+    const { hints, clock, logger, cluster } = settings;
+    return new Cluster({ shard, catalog, streams, pinner, hints, clock, logger, settings: cluster });
   }
 
   #stats(): ComponentStats[] {
-    const { shard, embedders, streams, residents } = this.#parts;
+    const { shard, embedders, streams, residents, folder, settings } = this.#parts;
     const stats: ComponentStats[] = [
       { component: 'log', stats: shard.stats() },
       { component: 'compaction', stats: this.#compactions.stats() },
@@ -461,6 +473,9 @@ export class Engine implements EngineLike {
       { component: 'resident', stats: residents.stats() },
       { component: 'sql', stats: this.#sql.stats() },
       ...this.#collections.stats(),
+      ...(this.#cluster?.stats() ?? []),
+      ...(folder.requests === undefined ? [] : requestStats(folder.requests, settings.requestPrices)),
+      ...(folder.cache === undefined ? [] : [{ component: 'object_cache', stats: folder.cache.stats() }]),
     ];
     stats.push(...this.features.stats());
     let shown = 0;
@@ -470,8 +485,4 @@ export class Engine implements EngineLike {
     }
     return stats;
   }
-}
-
-async function createAnswers(catalog: Catalog, stream: string): Promise<void> {
-  if (catalog.get(stream) === undefined) await catalog.create(stream, { kind: 'append' });
 }

@@ -31,6 +31,11 @@ export type {
 export { encodeQueryAnswer, encodeReadAnswer, encodeRecord, encodeSqlAnswer } from './api-encoding.ts';
 export { parseReadFrom } from './api-mapping.ts';
 export { previewCollection } from './collect/preview-folder.ts';
+export { readConfigFile } from './config/config-file.ts';
+export { type NodeConfig, nodeConfig } from './config/node-config.ts';
+export { readConfig } from './config/read-config.ts';
+export { flagName } from './config/setting.ts';
+export { SETTINGS } from './config/setting-list.ts';
 export type { ContextsApi } from './contexts-api.ts';
 export { pathsOf } from './data-folder.ts';
 export type {
@@ -45,5 +50,6 @@ export type {
 } from './documents-api.ts';
 export type { FeaturesApi, ViewInput } from './features-api.ts';
 export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts';
+export type { Role } from './roles.ts';
 export type { EngineOptions } from './settings.ts';
 export { Tailwater } from './tailwater.ts';

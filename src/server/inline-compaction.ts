@@ -7,14 +7,14 @@ import { runCompaction } from './run-compaction.ts';
 export class InlineCompaction implements CompactionRunner {
   readonly #context: CompactionContext;
   readonly #onAdvanced: (incarnation: string) => void;
-  #turn: Promise<void> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(context: CompactionContext, onAdvanced: (incarnation: string) => void) {
     this.#context = context;
     this.#onAdvanced = onAdvanced;
   }
 
-  run(order: CompactionOrder): Promise<void> {
+  run(order: CompactionOrder): Promise<number | null> {
     const run = () => runCompaction(this.#context, order, () => this.#onAdvanced(order.definition.incarnation));
     const turn = this.#turn.catch(() => {}).then(run);
     this.#turn = turn;

@@ -2,16 +2,40 @@ import { type Clock, type Logger, type Random, silentLogger, systemClock, system
 import type { Tokenizer } from '../context/index.ts';
 import { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger } from '../lakehouse/index.ts';
 import { RESIDENT_DEFAULTS, SQL_DEFAULTS, type SqlSettings } from '../snapshot/index.ts';
+import { AWS_REQUEST_PRICES, type RequestPrices } from '../storage/index.ts';
 import { COLLECTION_DEFAULTS, type CollectionSettings } from './collect/settings.ts';
+import { CLUSTER_DEFAULTS, type ClusterSettings } from './deployment/cluster.ts';
+import { type Hints, noHints } from './deployment/hints.ts';
+import type { S3Storage } from './deployment/s3-deployment.ts';
+import { ROLES, type Role } from './roles.ts';
 
 /** What the composition of a node can be told. Every default is here. */
 export interface EngineOptions {
   /** The data folder; created when absent. One process at a time. */
   dataDir: string;
+  /**
+   * Everything is kept there instead of the data folder, which then holds this node's cache only. Several nodes may share it; the defaults of
+   * linger, segments, compaction, collection and consistency are then those of S3 (docs/SETTINGS.md).
+   */
+  storage?: S3Storage;
+  /** What this node does; default all: ingest, retrieve, work. */
+  roles?: readonly Role[];
+  /** How a node follows what others do. */
+  cluster?: Partial<ClusterSettings>;
+  /** Carries "something is new" between nodes; default: they poll. */
+  hints?: Hints;
+  /** US dollars per 1,000 requests, for estimates in the metrics. Default: what AWS lists for S3 Standard. */
+  requestPrices?: Partial<RequestPrices>;
   /** For streams with `embed.provider: "openai"`. `apiKey` defaults to the environment variable OPENAI_API_KEY. */
   openai?: { apiKey?: string; baseURL?: string };
   /** How long a commit waits for more appends; default 0: appends gather while the previous commit is in flight. */
   lingerMs?: number;
+  /** How long a commit waits at most while appends come fast enough to fill it. Default `lingerMs`. */
+  maxLingerMs?: number;
+  /** Bytes of a segment of the log. Default 8 MiB. */
+  maxSegmentBytes?: number;
+  /** How old an answer may be that was asked for without a consistency; 0: strong, the default on a folder. */
+  maxStalenessMs?: number;
   /** The bound of all tails together; writes get TW_TAIL_FULL there. Defaults: 4,000,000 rows, 2 GiB. */
   maxTailRows?: number;
   maxTailBytes?: number;
@@ -42,7 +66,15 @@ export interface EngineOptions {
 export interface EngineSettings {
   dataDir: string;
   secrets: { openai: { apiKey?: string; baseURL?: string } };
+  storage: S3Storage | null;
+  roles: readonly Role[];
+  cluster: ClusterSettings;
+  hints: Hints;
+  requestPrices: RequestPrices;
   lingerMs: number;
+  maxLingerMs: number;
+  maxSegmentBytes: number;
+  maxStalenessMs: number;
   maxTailRows: number;
   maxTailBytes: number;
   maxResidentBytes: number;
@@ -61,6 +93,8 @@ export interface EngineSettings {
 export interface CollectionSchedule extends CollectionSettings {
   auto: boolean;
   intervalMs: number;
+  /** Where nothing is written, runs are put off up to this long. */
+  idleMs: number;
   maxFloorLagMs: number;
   maxFloorLagBytes: number;
 }
@@ -69,24 +103,66 @@ const COLLECTION_SCHEDULE: CollectionSchedule = {
   ...COLLECTION_DEFAULTS,
   auto: true,
   intervalMs: 60_000,
+  idleMs: 0,
   maxFloorLagMs: 15 * 60_000,
   maxFloorLagBytes: 1024 ** 3,
 };
 
+/** What has another default where the engine is over something. */
+export interface StorageDefaults {
+  lingerMs: number;
+  maxLingerMs: number;
+  maxSegmentBytes: number;
+  maxStalenessMs: number;
+  compaction: CompactionTrigger;
+  collection: CollectionSchedule;
+}
+
+export const FOLDER_DEFAULTS: StorageDefaults = {
+  lingerMs: 0,
+  maxLingerMs: 0,
+  maxSegmentBytes: 8 * 1024 ** 2,
+  maxStalenessMs: 0,
+  compaction: COMPACTION_TRIGGER_DEFAULTS,
+  collection: COLLECTION_SCHEDULE,
+};
+
+/** Requests cost by number there, not by bytes: commits, compactions and collections are fewer and larger. */
+export const S3_DEFAULTS: StorageDefaults = {
+  lingerMs: 200,
+  maxLingerMs: 1000,
+  maxSegmentBytes: 16 * 1024 ** 2,
+  maxStalenessMs: 1000,
+  compaction: { rows: 400_000, bytes: 256 * 1024 ** 2, ageMs: 300_000 },
+  collection: { ...COLLECTION_SCHEDULE, graceMs: 600_000, intervalMs: 600_000, idleMs: 6 * 3_600_000 },
+};
+
+export const ENGINE_DEFAULTS = { maxTailRows: 4_000_000, maxTailBytes: 2 * 1024 ** 3, compactionThreads: 1 };
+
 export function settingsOf(options: EngineOptions): EngineSettings {
   const apiKey = options.openai?.apiKey ?? process.env.OPENAI_API_KEY;
+  const defaults = options.storage === undefined ? FOLDER_DEFAULTS : S3_DEFAULTS;
+  const lingerMs = options.lingerMs ?? defaults.lingerMs;
   return {
     dataDir: options.dataDir,
+    storage: options.storage ?? null,
+    roles: options.roles ?? ROLES,
+    cluster: { ...CLUSTER_DEFAULTS, ...options.cluster },
+    hints: options.hints ?? noHints,
+    requestPrices: { ...AWS_REQUEST_PRICES, ...options.requestPrices },
     secrets: { openai: { ...options.openai, ...(apiKey === undefined ? {} : { apiKey }) } },
-    lingerMs: options.lingerMs ?? 0,
-    maxTailRows: options.maxTailRows ?? 4_000_000,
-    maxTailBytes: options.maxTailBytes ?? 2 * 1024 ** 3,
+    lingerMs,
+    maxLingerMs: Math.max(lingerMs, options.maxLingerMs ?? (options.lingerMs === undefined ? defaults.maxLingerMs : 0)),
+    maxSegmentBytes: options.maxSegmentBytes ?? defaults.maxSegmentBytes,
+    maxStalenessMs: options.maxStalenessMs ?? defaults.maxStalenessMs,
+    maxTailRows: options.maxTailRows ?? ENGINE_DEFAULTS.maxTailRows,
+    maxTailBytes: options.maxTailBytes ?? ENGINE_DEFAULTS.maxTailBytes,
     maxResidentBytes: options.maxResidentBytes ?? RESIDENT_DEFAULTS.maxResidentBytes,
     maxResidentRows: options.maxResidentRows ?? RESIDENT_DEFAULTS.maxResidentRows,
-    compaction: { auto: true, ...COMPACTION_TRIGGER_DEFAULTS, ...options.compaction },
+    compaction: { auto: true, ...defaults.compaction, ...options.compaction },
     compactionHost: options.compactionHost ?? 'process',
-    compactionThreads: options.compactionThreads ?? 1,
-    collection: { ...COLLECTION_SCHEDULE, ...options.collection },
+    compactionThreads: options.compactionThreads ?? ENGINE_DEFAULTS.compactionThreads,
+    collection: { ...defaults.collection, ...options.collection },
     sql: { ...SQL_DEFAULTS, ...options.sql },
     tokenizer: options.tokenizer ?? null,
     logger: options.logger ?? silentLogger,

@@ -14,7 +14,7 @@ export interface TaggingOptions {
   compact(stream: LiveStream, throughSegment: number): Promise<void>;
   clock: Clock;
   random: Random;
-  folders: TableFolders;
+  places: TableFolders;
 }
 
 /** Names for instants of streams, that maintenance, collection and the end of history leave alone. */
@@ -84,7 +84,7 @@ export class Tagging {
       createdAt: new Date(createdAtMs).toISOString(),
       rows: state.rowCount,
       tableState: state.n,
-      datasets: tableDatasets(this.#options.folders, state),
+      datasets: tableDatasets(this.#options.places, state),
     };
   }
 }

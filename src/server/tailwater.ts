@@ -125,12 +125,13 @@ export class Tailwater implements TailwaterApi {
 
   async *follow(name: string, options: FollowOptions = {}): AsyncGenerator<FollowEvent> {
     const { from, ...rest } = options;
+    await this.#engine.find(name);
     const live = this.#engine.follow(name, { ...rest, ...(from === undefined ? {} : { from: parseReadFrom(from) }) });
     for await (const { record, token } of live) yield { token, record: toApiRecord(record) };
   }
 
   async query(name: string, request: QueryRequest): Promise<QueryAnswer> {
-    const { kind } = this.#engine.definition(name);
+    const { kind } = await this.#engine.find(name);
     const { hits, freshness, token } = await this.#engine.query(name, request);
     return { hits: hits.map(hit => toQueryHit(hit, kind)), freshness, token };
   }

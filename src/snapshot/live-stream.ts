@@ -82,6 +82,11 @@ export class LiveStream implements ResidentOwner {
     return this.#closed;
   }
 
+  /** Whether someone waits for its next record. */
+  get isAwaited(): boolean {
+    return this.#waiters.size > 0;
+  }
+
   adopt(view: TableView, rows: ResidentRows): boolean {
     if (this.#closed || this.#view !== view) return false;
     this.#resident = rows;

@@ -89,6 +89,13 @@ export class LiveStreams {
     return this.#streams.values();
   }
 
+  /** Rises with every table state that this node learns of. */
+  statesSeen(): number {
+    let sum = 0;
+    for (const { newestState } of this.#streams.values()) sum += newestState?.n ?? 0;
+    return sum;
+  }
+
   get(incarnation: string): LiveStream | undefined {
     return this.#streams.get(incarnation);
   }

@@ -22,7 +22,9 @@ interface Instant {
   position: Position | null;
 }
 
+/** Between looks for a position that is not there yet; doubles up to the second: a look may cost requests. */
 const POLL_MS = 5;
+const MAX_POLL_MS = 250;
 export const DEFAULT_DEADLINE_MS = 10_000;
 
 export interface PinnerOptions {
@@ -119,7 +121,7 @@ export class Pinner {
   }
 
   #isRefreshed(): Promise<boolean> {
-    return this.#refresh().then(
+    return this.refresh().then(
       () => true,
       () => false,
     );
@@ -127,7 +129,7 @@ export class Pinner {
 
   async #instantOf(demand: AsOfDemand, deadlineAtMs: number): Promise<Instant> {
     if (demand.kind === 'as-of-time') {
-      await this.#refresh();
+      await this.refresh();
       return { segment: await this.#segmentAt(demand.timeMs), timeMs: demand.timeMs, position: null };
     }
     const segment = this.#segmentOf(demand.position);
@@ -137,7 +139,7 @@ export class Pinner {
 
   async #meet(demand: DemandNow, deadlineAtMs: number): Promise<void> {
     if (demand.kind === 'at-least') await this.#reach(this.#segmentOf(demand.position), deadlineAtMs);
-    else if (demand.kind === 'strong' || !this.#refreshedWithin(demand.maxStalenessMs)) await this.#refresh();
+    else if (demand.kind === 'strong' || !this.#refreshedWithin(demand.maxStalenessMs)) await this.refresh();
   }
 
   /** A clock that was set back does not tell how long ago it was. */
@@ -146,7 +148,8 @@ export class Pinner {
     return agoMs >= 0 && agoMs <= ms;
   }
 
-  async #refresh(): Promise<void> {
+  /** A strong read of the log; requests that allow some staleness are answered from it meanwhile. */
+  async refresh(): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
     await this.#options.streams.shard.refresh();
     this.#refreshedAtMs = nowMs;
@@ -162,8 +165,8 @@ export class Pinner {
   async #reach(segment: number, deadlineAtMs: number): Promise<void> {
     const { shard } = this.#options.streams;
     if (shard.seq >= segment) return;
-    for (;;) {
-      await this.#refresh();
+    for (let pauseMs = POLL_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_POLL_MS)) {
+      await this.refresh();
       if (shard.seq >= segment) return;
       const leftMs = deadlineAtMs - this.#options.clock.nowMs();
       if (leftMs <= 0) {
@@ -173,7 +176,7 @@ export class Pinner {
           retryAfterMs: 100,
         });
       }
-      await this.#options.clock.sleep(Math.min(POLL_MS, leftMs));
+      await this.#options.clock.sleep(Math.min(pauseMs, leftMs));
     }
   }
 

@@ -33,6 +33,8 @@ export async function openTableView(
 }
 
 async function newestCommit(version: TableVersion, state: TableState): Promise<number | null> {
+  if (state.rowCount + state.changeCount === 0) return null;
+  if (state.newestIngestedAtMs !== undefined) return state.newestIngestedAtMs;
   let newest: number | null = null;
   for (const [partition, offset] of state.watermark.entries()) {
     if (offset < 0) continue;

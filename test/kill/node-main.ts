@@ -1,7 +1,7 @@
 import { type Logger, type Random, systemClock } from '../../src/base/index.ts';
 import { ObjectJournal } from '../../src/journal/index.ts';
 import { LanceTableStore } from '../../src/lakehouse/index.ts';
-import { type DataFolder, pathsOf } from '../../src/server/data-folder.ts';
+import { type DataFolder, localParts, pathsOf } from '../../src/server/data-folder.ts';
 import { Engine } from '../../src/server/engine.ts';
 import { serve } from '../../src/server/index.ts';
 import type { EngineOptions } from '../../src/server/settings.ts';
@@ -53,6 +53,7 @@ async function openOverS3(dataDir: string, s3: S3Settings, random: Random): Prom
     store,
     journal: new ObjectJournal(store, 'log/0'),
     tables: await LanceTableStore.open(pathsOf(dataDir).lance),
+    ...localParts(pathsOf(dataDir)),
   };
 }
 

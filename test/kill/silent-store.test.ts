@@ -4,6 +4,7 @@ import { isTailwaterError, systemClock, systemRandom } from '../../src/base/inde
 import { TailwaterClient } from '../../src/client.ts';
 import { ObjectJournal } from '../../src/journal/index.ts';
 import { LanceTableStore } from '../../src/lakehouse/index.ts';
+import { localParts, pathsOf } from '../../src/server/data-folder.ts';
 import { Engine } from '../../src/server/engine.ts';
 import { createS3Store, withRetries } from '../../src/storage/index.ts';
 import { temporaryFolder } from '../server/engine-support.ts';
@@ -44,6 +45,7 @@ test('writes to a store that never answers are unknown, and settled once it does
       store,
       journal: new ObjectJournal(store, 'log/0'),
       tables: await LanceTableStore.open(join(dataDir, 'lance')),
+      ...localParts(pathsOf(dataDir)),
     }));
   const engine = await open();
   const server = await startServer(engine);

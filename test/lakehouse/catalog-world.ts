@@ -29,6 +29,10 @@ export class MemoryTableFiles implements TableFiles {
     return true;
   }
 
+  async hold(): Promise<() => void> {
+    return () => {};
+  }
+
   async adopt(): Promise<void> {}
 
   async makeFolder(): Promise<void> {}
@@ -41,8 +45,8 @@ export class MemoryTableFiles implements TableFiles {
     return this.files.get(name)?.length ?? null;
   }
 
-  async remove(name: string): Promise<void> {
-    this.files.delete(name);
+  async remove(names: readonly string[]): Promise<void> {
+    for (const name of names) this.files.delete(name);
   }
 
   async removeFolder(folder: string): Promise<void> {

@@ -62,7 +62,7 @@ describe('a stream that lives', () => {
     const stream = { definition, tail: { firstSegment: null }, advance: async () => {} } as unknown as LiveStream;
     const streams = { get: () => stream, all: () => [stream] } as unknown as LiveStreams;
     const runner = {
-      run: ({ part }: { part: string }) => new Promise<void>(done => parts.push({ part, done })),
+      run: ({ part }: { part: string }) => new Promise<null>(done => parts.push({ part, done: () => done(null) })),
       prune: async () => {},
       close: async () => {},
     };

@@ -86,6 +86,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
     changeStream: async () => info(),
     deleteStream: async name => void definition(name),
     definition,
+    find: async name => definition(name),
     async append(name, input): Promise<AppendAnswer> {
       definition(name);
       const values = valuesOf(input);

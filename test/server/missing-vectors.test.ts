@@ -87,6 +87,7 @@ describe('rows that enter the table without a vector (C7)', () => {
     const runner = {
       run: async ({ part }: { part: string }) => {
         if (part === 'upkeep') upkeepAtSeconds.push(Math.floor((clock.nowMs() - startMs) / 1000));
+        return null;
       },
       prune: async () => {},
       close: async () => {},

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { arrayBuffer } from 'node:stream/consumers';
 import { crc32c } from '../../src/base/index.ts';
@@ -27,7 +27,7 @@ export const DOUBLE_SECRET = 'double-secret-key';
 
 /** An S3 server in this process: path style, one bucket, as much of the REST API as an object store needs, written from Amazon's API reference. */
 export class S3Double {
-  readonly requests: { method: string; url: string }[] = [];
+  readonly requests: { method: string; url: string; headers: IncomingHttpHeaders }[] = [];
   readonly #objects = new Map<string, Held>();
   readonly #faults = new Map<string, Fault[]>();
   readonly #options: S3DoubleOptions;
@@ -77,7 +77,7 @@ export class S3Double {
     const body = Buffer.from(await arrayBuffer(request));
     const url = new URL(request.url ?? '/', this.endpoint);
     const method = request.method ?? '';
-    this.requests.push({ method, url: url.pathname + url.search });
+    this.requests.push({ method, url: url.pathname + url.search, headers: request.headers });
     const fault = this.#faults.get(method)?.shift();
     if (fault?.kind === 'silence') return;
     if (fault?.kind === 'lose-before') return void request.socket.destroy();
@@ -147,7 +147,8 @@ export class S3Double {
     }
     if (Number(range[1]) >= held.bytes.length) return refuse(416, 'InvalidRange');
     const part = held.bytes.subarray(Number(range[1]), Number(range[2]) + 1);
-    return response => reply(response, 206, part, { etag: held.etag, ...plain });
+    const range206 = `bytes ${range[1]}-${Number(range[1]) + part.length - 1}/${held.bytes.length}`;
+    return response => reply(response, 206, part, { etag: held.etag, 'content-range': range206, ...plain });
   }
 
   #list(query: URLSearchParams): (response: ServerResponse) => void {

@@ -116,6 +116,30 @@ describe('S3ObjectStore', () => {
     for (const secret of [DOUBLE_SECRET, sessionToken, 'Signature', 'authorization']) expect(text).not.toContain(secret);
   });
 
+  test('a large object is read by parts side by side, whole and verified, and not a mix of two versions', async () => {
+    const large = Buffer.alloc(40 * 1024 * 1024, 'a long object ');
+    await store.put('large', large);
+    const before = double.requests.length;
+    expect((await store.get('large'))!.bytes.length).toBe(large.length);
+    expect(double.requests.slice(before).map(({ method }) => method)).toEqual(['GET', 'GET', 'GET']);
+    expect(Buffer.compare((await store.get('large'))!.bytes, large)).toBe(0);
+    double.damage('large');
+    await expect(store.get('large')).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
+  });
+
+  test('says how the server is to encrypt what is written', async () => {
+    for (const [encryption, headers] of [
+      [undefined, [undefined, undefined]],
+      [{ kind: 's3' }, ['AES256', undefined]],
+      [{ kind: 'kms', keyId: 'k1' }, ['aws:kms', 'k1']],
+    ] as const) {
+      store = createS3Store({ ...double.settings, ...(encryption && { encryption }) });
+      await store.put('a', utf8('x'));
+      const sent = double.requests.findLast(({ method }) => method === 'PUT')!.headers;
+      expect([sent['x-amz-server-side-encryption'], sent['x-amz-server-side-encryption-aws-kms-key-id']]).toEqual(headers);
+    }
+  });
+
   test('checksums are verified where the server gives back only metadata, and objects without any are refused (S5)', async () => {
     await restart({ forgetChecksums: true });
     await store.put('a', utf8('precious'));

@@ -292,3 +292,41 @@ test('damage in another writer’s segment stops the log rather than being skipp
   await expect(shard.refresh()).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
   await expect(shard.append(appendOf(A, 0, 'x'))).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
 });
+
+describe('with a longest linger', () => {
+  const BYTES = 64_000;
+  const settings = { lingerMs: 200, maxLingerMs: 1000, maxSegmentBytes: BYTES };
+  const record = (bytes: number): string => 'x'.repeat(bytes);
+
+  async function segmentsOf(bytesPer50Ms: number, forMs: number): Promise<{ count: number; slowestMs: number }> {
+    const clock = new VirtualClock();
+    const shard = await openShard(memoryJournal(), { clock, ...settings });
+    await clock.run(shard.control([creating(A)]));
+    const before = shard.seq;
+    const waits: Promise<number>[] = [];
+    for (let ms = 0; ms < forMs; ms += 50) {
+      const startMs = clock.nowMs();
+      waits.push(shard.append(appendOf(A, 0, record(bytesPer50Ms))).then(() => clock.nowMs() - startMs));
+      await clock.advance(50);
+    }
+    const slowestMs = Math.max(...(await clock.run(Promise.all(waits))));
+    return { count: shard.seq - before, slowestMs };
+  }
+
+  test('appends that come fast fill segments; slow ones wait no longer than the linger', async () => {
+    const fast = await segmentsOf(BYTES / 16, 10_000);
+    expect(fast.count).toBeLessThanOrEqual(16);
+    expect(fast.slowestMs).toBeLessThanOrEqual(settings.maxLingerMs + 100);
+    const slow = await segmentsOf(BYTES / 200, 10_000);
+    expect(slow.slowestMs).toBeLessThanOrEqual(settings.lingerMs + 50);
+  });
+
+  test('writers that all wait are not kept waiting for others', async () => {
+    const clock = new VirtualClock();
+    const shard = await openShard(memoryJournal(), { clock, ...settings });
+    await clock.run(shard.control([creating(A)]));
+    const startMs = clock.nowMs();
+    await clock.run(Promise.all([1, 2, 3].map(() => shard.append(appendOf(A, 0, record(10_000))))));
+    expect(clock.nowMs() - startMs).toBeLessThanOrEqual(settings.lingerMs);
+  });
+});

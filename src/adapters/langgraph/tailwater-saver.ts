@@ -40,7 +40,7 @@ export interface TailwaterSaverConfig {
 /** Before this version the sends to the next step were kept as writes of the parent. */
 const VERSION_WITH_SENDS = 4;
 
-/** LangGraph's checkpoints in a stream: threads can be resumed, rewound and forked, and read by SQL and scans as any other rows. */
+/** LangGraph's checkpoints in a stream: threads can be resumed, rewound and forked, and read by SQL and scans like all other rows. */
 export class TailwaterSaver extends BaseCheckpointSaver {
   readonly #client: TailwaterApi;
   readonly #stream: string;

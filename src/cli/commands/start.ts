@@ -1,52 +1,81 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { pino } from 'pino';
 import { type Logger, systemClock, TailwaterError } from '../../base/index.ts';
-import { type HttpServer, serve, Tailwater } from '../../server/index.ts';
-import { parseCount } from '../arguments.ts';
-import { addCommonOptions, addExamples } from '../common.ts';
-import type { CliContext, CommonOptions } from '../context.ts';
+import {
+  flagName,
+  type HttpServer,
+  type NodeConfig,
+  nodeConfig,
+  readConfig,
+  readConfigFile,
+  SETTINGS,
+  serve,
+  Tailwater,
+} from '../../server/index.ts';
+import { addExamples } from '../common.ts';
+import type { CliContext } from '../context.ts';
 import { printJson, printLine } from '../output.ts';
 import { findServer, removeServerNote, writeServerNote } from '../server-note.ts';
 
-interface StartOptions extends CommonOptions {
-  host: string;
-  port: number;
-  logLevel: string;
-}
+type StartOptions = Record<string, string | boolean | undefined> & { json?: boolean; config?: string };
 
 /** A terminal's Ctrl-C reaches a process twice when its parent forwards it; a person's second one comes later. */
 const SAME_SIGNAL_MS = 1000;
 
+/** Settings that most nodes are told; `docs/SETTINGS.md` has all of them. */
+const SHOWN = new Set(['dataDir', 'storage', 'roles', 'host', 'port', 'logLevel', 's3.endpoint', 's3.region']);
+
 export function addStartCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('start')
-    .description('run a server on a data folder until it is told to stop')
-    .option('--port <port>', 'port to listen on; 0 picks a free one', parseCount, 8787)
-    .option(
-      '--host <host>',
-      'address to listen on; there is no authentication, so others than this machine need a trusted network',
-      '127.0.0.1',
-    )
-    .option('--log-level <level>', 'what is logged to stderr: debug, info, warn, error or silent', 'info')
-    .action((options: StartOptions) => start(options, context));
-  addCommonOptions(command, context, { server: false });
-  addExamples(command, ['start', 'start --data ./shop --port 9000', 'start --port 0 --json']);
+  const command = program.command('start').description('run a server on a data folder, or on S3, until it is told to stop');
+  addSettings(command).action((options: StartOptions) => start(options, context, {}));
+  addExamples(command, [
+    'start',
+    'start --data ./shop --port 9000',
+    'start --storage s3://lake/shop --data ./node-1 --roles ingest,retrieve',
+    'start --port 0 --json',
+  ]);
 }
 
-async function start(options: StartOptions, context: CliContext): Promise<void> {
-  const logger: Logger = pino({ name: 'tailwater', level: options.logLevel }, context.stderr);
-  const tailwater = await openFolder(options, logger);
+export function addWorkerCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('worker')
+    .description('run a node that only compacts and collects; its server has health and metrics');
+  addSettings(command).action((options: StartOptions) => start(options, context, { roles: 'work', port: '0' }));
+  addExamples(command, ['worker --storage s3://lake/shop --data ./worker-1']);
+}
+
+function addSettings(command: Command): Command {
+  command.option('--config <file>', 'the configuration file; default: tailwater.config.ts or .json, where there is one');
+  for (const setting of SETTINGS) {
+    const flag = flagName(setting);
+    if (flag === null) continue;
+    const option = new Option(`${flag} <value>`, setting.doc);
+    command.addOption(SHOWN.has(setting.name) ? option : option.hideHelp());
+  }
+  return command
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nEvery setting is an option, an environment variable and a line of the file: docs/SETTINGS.md.');
+}
+
+/** `implied`: what the command itself says, by the names of settings; it loses to all that is given. */
+async function start(options: StartOptions, context: CliContext, implied: Record<string, string>): Promise<void> {
+  const config = await configOf(options, context, implied);
+  const logger: Logger = pino({ name: 'tailwater', level: config.logLevel }, context.stderr);
+  const { dataDir, roles } = config.engine;
+  const tailwater = await openNode(config, logger);
+  // A worker answers no command.
+  const isNoted = roles?.some(role => role !== 'work') ?? true;
   try {
-    const server = await serve(tailwater.engine, { host: options.host, port: options.port, logger });
+    const server = await serve(tailwater.engine, { host: config.host, port: config.port, logger });
     try {
-      await writeServerNote(options.data, { url: server.url, pid: process.pid });
+      if (isNoted) await writeServerNote(dataDir, { url: server.url, pid: process.pid });
       // Listening first: who reads the announcement may stop the server at once.
       const stopped = untilSignal(context);
-      announce(options, server, context);
+      announce(options, config, server, context);
       await stopped;
       logger.info({}, 'Stopping: requests in flight are answered first');
     } finally {
-      await removeServerNote(options.data);
+      if (isNoted) await removeServerNote(dataDir);
       await server.close();
     }
   } finally {
@@ -55,22 +84,41 @@ async function start(options: StartOptions, context: CliContext): Promise<void> 
   logger.info({}, 'Stopped');
 }
 
-async function openFolder(options: StartOptions, logger: Logger): Promise<Tailwater> {
+async function configOf(options: StartOptions, { env }: CliContext, implied: Record<string, string>): Promise<NodeConfig> {
+  const flags = new Map<string, string>();
+  for (const setting of SETTINGS) {
+    const flag = flagName(setting);
+    const given = flag === null ? undefined : options[new Option(flag).attributeName()];
+    if (typeof given === 'string') flags.set(setting.name, given);
+  }
+  const file = await readConfigFile(options.config ?? env.TAILWATER_CONFIG, process.cwd());
+  const given = readConfig({ ...(file && { file }), env, flags });
+  const config = readConfig({ env: {}, flags: new Map(Object.entries(implied)) });
+  return nodeConfig(new Map([...config, ...given]), env);
+}
+
+async function openNode({ engine }: NodeConfig, logger: Logger): Promise<Tailwater> {
   try {
-    return await Tailwater.open({ dataDir: options.data, logger: logger });
+    return await Tailwater.open({ ...engine, logger });
   } catch (error) {
-    const server = error instanceof TailwaterError && error.code === 'TW_FOLDER_IN_USE' ? await findServer(options.data) : null;
+    const server = error instanceof TailwaterError && error.code === 'TW_FOLDER_IN_USE' ? await findServer(engine.dataDir) : null;
     if (server === null) throw error;
     throw new TailwaterError('TW_FOLDER_IN_USE', {
-      detail: `A server runs on ${options.data} already: ${server.url} (process ${server.pid}).`,
+      detail: `A server runs on ${engine.dataDir} already: ${server.url} (process ${server.pid}).`,
       data: { url: server.url, pid: server.pid },
     });
   }
 }
 
-function announce(options: StartOptions, server: HttpServer, context: CliContext): void {
-  if (options.json === true) printJson(context, { url: server.url, pid: process.pid, data: options.data });
-  else printLine(context, `Tailwater listens on ${server.url} (data folder ${options.data}). Stop it with Ctrl-C.`);
+function announce(options: StartOptions, { engine }: NodeConfig, server: HttpServer, context: CliContext): void {
+  const s3 = engine.storage?.s3;
+  const storage = s3 === undefined ? null : `s3://${s3.bucket}/${s3.prefix}`;
+  if (options.json === true)
+    printJson(context, { url: server.url, pid: process.pid, data: engine.dataDir, ...(storage !== null && { storage }) });
+  else {
+    const place = storage ?? `data folder ${engine.dataDir}`;
+    printLine(context, `Tailwater listens on ${server.url} (${place}). Stop it with Ctrl-C.`);
+  }
 }
 
 /** Resolves at the first signal; a later one ends the process without waiting. */

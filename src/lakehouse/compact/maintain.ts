@@ -5,6 +5,7 @@ import { type Attempt, untilDone } from './attempts.ts';
 import { parseValue } from './derive.ts';
 import { versionsOf } from './execute.ts';
 import { expireRecords } from './expire.ts';
+import { expiryEveryMs } from './expiry.ts';
 import { checkFacts, stateAfterUpkeep, unchangedFacts } from './outcome.ts';
 import { type CompactionContext, type TableWork, type VectorRequest, workOn } from './settings.ts';
 import { type Upkeep, upkeepDue } from './upkeep.ts';
@@ -31,10 +32,14 @@ export async function maintainTable(
 ): Promise<TableState | null> {
   const work = workOn(context, definition);
   const full = options.full ?? false;
-  if ((await work.states.latest()) === null) return null;
-  if (work.limits.expire) await expireRecords(work);
-  const state = await latestState(work);
+  const before = await work.states.latest();
+  if (before === null) return null;
+  const mayExpire = work.limits.expire && expiryEveryMs(definition) !== null;
+  if (mayExpire) await expireRecords(work);
+  const state = mayExpire ? await latestState(work) : before;
   const due = upkeepDue(definition, state, await compactionsSinceOptimize(work, state), work.limits, full);
+  // A look at the states costs requests: mostly there is nothing to do.
+  if (!Object.values(due).includes(true)) return state;
   if (due.fillVectors) await fillVectors(work);
   if (due.compactFragments) await optimize(work, 'optimize', { ...due, textIndex: false, vectorIndex: false });
   if (due.textIndex || due.vectorIndex) await optimize(work, 'index', { ...due, compactFragments: false });

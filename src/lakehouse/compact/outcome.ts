@@ -128,6 +128,7 @@ export function stateAfterStep(
     expiredHash: base?.expiredHash ?? ZERO_HASH,
     ...(base?.expired === undefined ? {} : { expired: base.expired }),
     ...bytesAfter(base, input.records),
+    ...newestAfter(base, input.records),
     statistics: [...commit.statistics],
     nullVectors: (base?.nullVectors ?? 0) + commit.missingVectors,
     rawCount,
@@ -142,6 +143,12 @@ export function stateAfterStep(
       milliseconds: commit.milliseconds,
     },
   };
+}
+
+/** Records come in log order. */
+function newestAfter(base: TableState | null, records: readonly StreamRecord[]): Pick<TableState, 'newestIngestedAtMs'> {
+  const newest = records.at(-1)?.ingestedAtMs ?? base?.newestIngestedAtMs;
+  return newest === undefined ? {} : { newestIngestedAtMs: newest };
 }
 
 /** A table that did not count its bytes from the start does not know them. */

@@ -13,6 +13,8 @@ const LIST_LENGTH = 5_000;
 export interface StagingSettings {
   /** Below this many rows a vector index does not pay: exact search is fast enough. */
   minVectorIndexRows: number;
+  /** Rows that one append writes; default 50,000. */
+  maxAppendRows?: number;
 }
 
 /** The multi-step change of both datasets of a table (C2, C5, C6) over any implementation of `Datasets`. */
@@ -58,7 +60,7 @@ export class DatasetStaging implements TableStaging {
   }
 
   async append(rows: TableRows): Promise<void> {
-    for (const [start, end] of batchesOf(rows.rows, this.#schema.dimensions ?? 0)) {
+    for (const [start, end] of batchesOf(rows.rows, this.#schema.dimensions ?? 0, this.#settings.maxAppendRows)) {
       await this.#rows.step(dataset => dataset.appendRows(this.#schema, rows, start, end));
     }
   }

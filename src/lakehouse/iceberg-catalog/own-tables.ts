@@ -199,7 +199,7 @@ export class OwnTables {
       const own = `${this.#files.uri(next.folder)}/metadata/`;
       const names = unlisted.filter(uri => uri.startsWith(own)).map(uri => uri.slice(own.length));
       const plain = names.filter(name => /^[\w-]+\.metadata\.json$/.test(name));
-      await Promise.all(plain.map(name => this.#files.remove(`${next.folder}/metadata/${name}`).catch(() => {})));
+      await this.#files.remove(plain.map(name => `${next.folder}/metadata/${name}`)).catch(() => {});
     }
   }
 
@@ -207,7 +207,7 @@ export class OwnTables {
   async #discard(steps: readonly TableStep[], error: unknown): Promise<void> {
     if (error !== null && !isTailwaterError(error)) return;
     if (isTailwaterError(error, 'TW_OUTCOME_UNKNOWN')) return;
-    for (const { next } of steps) await this.#files.remove(next.metadata).catch(() => {});
+    for (const { next } of steps) await this.#files.remove([next.metadata]).catch(() => {});
   }
 
   async #metadata(entry: TableEntry): Promise<Metadata> {

@@ -21,6 +21,8 @@ export interface FileQuery {
   where: string | null;
   /** Rows in rising order of this field; absent: as they lie. */
   orderBy?: IcebergField;
+  /** Makes the files readable until what it returns is called. */
+  hold(files: readonly ReadFile[]): Promise<() => void>;
 }
 
 /** Rows as they lie in files. */
@@ -37,7 +39,9 @@ export async function* readFiles(duck: Duck, query: FileQuery, options: { places
   if (query.files.length === 0) return;
   const placed = (options.places ?? false) || query.files.some(file => file.deleted !== null);
   const connection = await duck.connect();
+  let release = (): void => {};
   try {
+    release = await query.hold(query.files);
     const result = await connection.stream(selectOf(query, placed));
     for (;;) {
       const chunk = await result.fetchChunk();
@@ -50,6 +54,7 @@ export async function* readFiles(duck: Duck, query: FileQuery, options: { places
     }
   } finally {
     connection.closeSync();
+    release();
   }
 }
 
@@ -59,7 +64,12 @@ export async function countFiles(duck: Duck, query: Omit<FileQuery, 'fields'>): 
   let count = 0;
   if (whole.length > 0) {
     const sql = `SELECT count(*) ${fromFiles(whole, query.tableFields)}${query.where === null ? '' : ` WHERE ${query.where}`}`;
-    count = await duck.use(async connection => Number((await connection.runAndReadAll(sql)).getRows()[0][0]));
+    const release = await query.hold(whole);
+    try {
+      count = await duck.use(async connection => Number((await connection.runAndReadAll(sql)).getRows()[0][0]));
+    } finally {
+      release();
+    }
   }
   const partial = query.files.filter(file => file.deleted !== null);
   for await (const { live } of readFiles(duck, { ...query, files: partial, fields: [] })) count += live.length;

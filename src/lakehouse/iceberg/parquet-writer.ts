@@ -83,7 +83,7 @@ export class ParquetWriter {
     const [stats] = await written(() => connection.runAndReadAll(`COPY (${select}) TO ${path} (${options})`));
     const bytes = (await this.#files.read(temporary))!;
     const name = `${stem}-${checksumOf(bytes)}.parquet`;
-    await this.#files.adopt(temporary, `${folder}${name}`);
+    await this.#files.adopt(temporary, `${folder}${name}`, bytes);
     return { name, partition, records: Number(stats.count), bytes: bytes.length, ...statistics(fields, stats.column_statistics) };
   }
 }

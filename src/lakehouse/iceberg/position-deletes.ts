@@ -60,6 +60,7 @@ export class PositionDeletes {
       tableFields: DELETE_FIELDS,
       fields: DELETE_FIELDS,
       where: null,
+      hold: () => this.#files.hold([name]),
     })) {
       const paths = new BytesReader(columnData(batch, 'file_path'));
       const positions = new Int64Reader(columnData(batch, 'pos'));

@@ -28,8 +28,8 @@ export async function pruneDataset(
   const isGarbage = (name: string): boolean => versionOfName(name) === undefined && baseOf(name) < newest && !needed.has(name);
   const lists = metadata.filter(isGarbage).map(name => `${folder}/metadata/${name}`);
   const data = (await context.files.list(`${folder}/data`)).filter(isGarbage).map(name => `${folder}/data/${name}`);
-  for (const name of versions) await context.files.remove(`${folder}/metadata/${name}`);
-  for (const name of [...lists, ...data]) await context.files.remove(name);
+  await context.files.remove(versions.map(name => `${folder}/metadata/${name}`));
+  await context.files.remove([...lists, ...data]);
 }
 
 async function neededNames(

@@ -28,12 +28,17 @@ export async function rewriteFiles(
     view.data.map(file => ({ path: view.pathOf(file) })),
     sources,
   );
-  return context.duck.withTable(async (connection, table) => {
-    const deleted = await writePositions(connection, table, view);
-    const places = 'SELECT *, file_index::BIGINT AS "_file", file_row_number AS "_position"';
-    const kept = `FROM (${places} ${from}) ANTI JOIN ${table} USING ("_file", "_position")`;
-    return context.writer.copy(connection, deleted ? kept : from, { ...target, sourceOf }, partition);
-  });
+  const release = await view.hold(view.data);
+  try {
+    return await context.duck.withTable(async (connection, table) => {
+      const deleted = await writePositions(connection, table, view);
+      const places = 'SELECT *, file_index::BIGINT AS "_file", file_row_number AS "_position"';
+      const kept = `FROM (${places} ${from}) ANTI JOIN ${table} USING ("_file", "_position")`;
+      return context.writer.copy(connection, deleted ? kept : from, { ...target, sourceOf }, partition);
+    });
+  } finally {
+    release();
+  }
 }
 
 /** Whether any row of the view is deleted; their places are then in the table. */

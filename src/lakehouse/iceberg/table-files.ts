@@ -4,26 +4,28 @@ import { type Random, randomId, systemRandom } from '../../base/index.ts';
 import { type FileSystem, nodeFileSystem, storageError } from '../../storage/index.ts';
 
 /**
- * Where the files of Iceberg tables are: names are relative paths with slashes. A local folder today; on an object store `uri` and
- * `enginePath` are `s3://…`, `create` is put-if-absent, and `adopt` is the end of an upload. Files never change.
+ * Where the files of Iceberg tables are: names are relative paths with slashes. In a local folder, or in an object store with local copies of
+ * what DuckDB reads. Files never change.
  */
 export interface TableFiles {
   /** The address that manifests give, for any engine. */
   uri(name: string): string;
-  /** What DuckDB opens. */
+  /** The local path that DuckDB opens, while the file is held, or writes a temporary file to. */
   enginePath(name: string): string;
+  /** Makes these files readable at their paths until what is returned is called. What is not there is left out: its reader fails. */
+  hold(names: readonly string[]): Promise<() => void>;
   /** Null when there is no such file. */
   read(name: string): Promise<Uint8Array | null>;
   /** Durable when it returns; false when the name is taken. */
   create(name: string, bytes: Uint8Array): Promise<boolean>;
-  /** Gives a file that an engine wrote its name: durable, content and name, when it returns. */
-  adopt(written: string, name: string): Promise<void>;
+  /** Gives a file that an engine wrote, and which has this content, its name: durable, content and name, when it returns. */
+  adopt(written: string, name: string, content: Uint8Array): Promise<void>;
   makeFolder(folder: string): Promise<void>;
   /** Names within the folder; none when there is no such folder. */
   list(folder: string): Promise<string[]>;
   size(name: string): Promise<number | null>;
-  /** No error for what is not there. */
-  remove(name: string): Promise<void>;
+  /** One after another. No error for what is not there. */
+  remove(names: readonly string[]): Promise<void>;
   removeFolder(folder: string): Promise<void>;
 }
 
@@ -48,6 +50,10 @@ export class LocalTableFiles implements TableFiles {
 
   enginePath(name: string): string {
     return join(this.#root, name);
+  }
+
+  async hold(): Promise<() => void> {
+    return () => {};
   }
 
   async read(name: string): Promise<Uint8Array | null> {
@@ -114,10 +120,12 @@ export class LocalTableFiles implements TableFiles {
     return (await this.#fs.stat(this.enginePath(name)))?.size ?? null;
   }
 
-  async remove(name: string): Promise<void> {
-    await this.#fs.unlink(this.enginePath(name)).catch(error => {
-      if (!isMissing(error)) throw error;
-    });
+  async remove(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      await this.#fs.unlink(this.enginePath(name)).catch(error => {
+        if (!isMissing(error)) throw error;
+      });
+    }
   }
 
   async removeFolder(folder: string): Promise<void> {

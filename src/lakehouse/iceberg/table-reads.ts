@@ -29,6 +29,8 @@ export interface TableView {
   deleted: DeletedRows;
   fields: readonly IcebergField[];
   pathOf(file: TableFile): string;
+  /** Makes files readable at their paths until what is returned is called. */
+  hold(files: readonly TableFile[]): Promise<() => void>;
   /** The error that says what is wrong, given what reading these files threw. */
   explain(error: unknown, files: readonly TableFile[]): Promise<unknown>;
 }
@@ -38,9 +40,10 @@ export function placeOf(
   { files }: Pick<IcebergContext, 'files'>,
   folder: string,
   version: number | null,
-): Pick<TableView, 'pathOf' | 'explain'> {
+): Pick<TableView, 'pathOf' | 'hold' | 'explain'> {
   return {
     pathOf: file => files.enginePath(`${folder}/data/${file.name}`),
+    hold: read => files.hold(read.map(file => `${folder}/data/${file.name}`)),
     explain: (error, read) => explainFault(files, folder, version, read, error),
   };
 }
@@ -231,13 +234,19 @@ export class TableReads {
   }
 
   #query(names: readonly string[], where: string | null, only: (file: TableFile) => boolean = () => true): FileQuery {
-    const { data, deleted, fields, pathOf } = this.#view;
+    const { data, deleted, fields, pathOf, hold } = this.#view;
     // As compactions appended them.
     const files = data
       .filter(only)
       .toSorted((a, b) => this.#firstSeq(a) - this.#firstSeq(b))
       .map((file): ReadFile => ({ file, path: pathOf(file), deleted: deleted.get(file.name) ?? null }));
-    return { files, tableFields: fields, fields: names.map(name => fieldNamed(fields, name)), where };
+    return {
+      files,
+      tableFields: fields,
+      fields: names.map(name => fieldNamed(fields, name)),
+      where,
+      hold: read => hold(read.map(({ file }) => file)),
+    };
   }
 
   #withTexts(texts: readonly string[], work: (table: string) => Promise<void>): Promise<void> {

@@ -1,5 +1,3 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Connection, connect, type Session, type Table } from '@lancedb/lancedb';
 import { TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
@@ -10,16 +8,17 @@ import { DatasetStaging } from '../datasets/staging.ts';
 import type { TableStaging, TableStore, TableVersion, TableVersions } from '../table-store.ts';
 import type { TableSchema } from '../table-types.ts';
 import { LanceDataset } from './lance-dataset.ts';
+import { folderPlace, type LancePlace } from './lance-place.ts';
 import { LanceVersion } from './lance-version.ts';
 import { pruneDataset } from './prune.ts';
 import { createSession, historyExpired, isMissingVersion, LANCE_DEFAULTS, type LanceSettings } from './session.ts';
 
 /**
- * Tables in LanceDB: `<root>/<incarnation>/rows.lance` and, for upsert streams, `changes.lance`. One session bounds the memory of all
+ * Tables in LanceDB: `<place>/<incarnation>/rows.lance` and, for upsert streams, `changes.lance`. One session bounds the memory of all
  * caches; open versions are shared between readers and bounded in number.
  */
 export class LanceTableStore implements TableStore {
-  readonly #root: string;
+  readonly #place: LancePlace;
   readonly #settings: LanceSettings;
   readonly #session: Session;
   readonly #connections = new Map<string, Promise<Connection>>();
@@ -28,15 +27,15 @@ export class LanceTableStore implements TableStore {
   readonly #counts = { opened: 0, reused: 0, staged: 0 };
   #closed = false;
 
-  private constructor(root: string, settings: LanceSettings) {
-    this.#root = root;
+  private constructor(place: LancePlace, settings: LanceSettings) {
+    this.#place = place;
     this.#settings = settings;
     this.#session = createSession(settings);
   }
 
-  /** `root` is a local folder, created when needed. */
-  static async open(root: string, options: Partial<LanceSettings> = {}): Promise<LanceTableStore> {
-    return new LanceTableStore(root, { ...LANCE_DEFAULTS, ...options });
+  /** `place`: a local folder, created when needed, or what LanceDB reaches by itself. */
+  static async open(place: string | LancePlace, options: Partial<LanceSettings> = {}): Promise<LanceTableStore> {
+    return new LanceTableStore(typeof place === 'string' ? folderPlace(place) : place, { ...LANCE_DEFAULTS, ...options });
   }
 
   begin(definition: StreamDefinition, base: TableVersions | null, schema: TableSchema): Promise<TableStaging> {
@@ -78,17 +77,11 @@ export class LanceTableStore implements TableStore {
   async drop(incarnation: string): Promise<void> {
     this.#connections.delete(incarnation);
     for (const key of [...this.#versions.keys()]) if (key.startsWith(`${incarnation}/`)) this.#versions.delete(key);
-    await rm(join(this.#root, incarnation), { recursive: true, force: true });
+    await this.#place.remove(incarnation);
   }
 
-  async incarnations(): Promise<string[]> {
-    try {
-      const entries = await readdir(this.#root, { withFileTypes: true });
-      return entries.filter(entry => entry.isDirectory()).map(entry => entry.name);
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-      throw error;
-    }
+  incarnations(): Promise<string[]> {
+    return this.#place.incarnations();
   }
 
   /** Handles are released when their last reader is done with them. */
@@ -133,7 +126,9 @@ export class LanceTableStore implements TableStore {
     if (this.#closed) throw new TailwaterError('TW_CLOSED');
     const known = this.#connections.get(incarnation);
     if (known !== undefined) return known;
-    const opened = connect(join(this.#root, incarnation), { session: this.#session });
+    const { storageOptions } = this.#place;
+    const options = { session: this.#session, ...(storageOptions && { storageOptions: { ...storageOptions } }) };
+    const opened = connect(this.#place.uri(incarnation), options);
     this.#connections.set(incarnation, opened);
     opened.catch(() => this.#connections.delete(incarnation));
     return opened;

@@ -1,6 +1,7 @@
 import { Index, type IndexConfig, Session, type Table } from '@lancedb/lancedb';
 import { TailwaterError } from '../../base/index.ts';
 import { LANCE_TEXT_INDEX } from '../../streams/index.ts';
+import { MAX_BATCH_ROWS } from '../datasets/batches.ts';
 import type { IndexKind } from '../datasets/dataset.ts';
 
 export interface LanceSettings {
@@ -12,6 +13,8 @@ export interface LanceSettings {
   maxHandles: number;
   /** Rows from which a vector index is built; below, exact search serves. Default 50,000. */
   minVectorIndexRows: number;
+  /** Rows that one append writes, of at most 64 MiB; each is a version and a fragment. Default 50,000. */
+  maxAppendRows: number;
 }
 
 export const LANCE_DEFAULTS: LanceSettings = {
@@ -19,6 +22,7 @@ export const LANCE_DEFAULTS: LanceSettings = {
   maxMetadataCacheBytes: 128 * 1024 * 1024,
   maxHandles: 64,
   minVectorIndexRows: 50_000,
+  maxAppendRows: MAX_BATCH_ROWS,
 };
 
 export function createSession(settings: LanceSettings): Session {

@@ -11,6 +11,9 @@ export interface CollectionsOptions {
   logger: Logger;
   /** Time from the end of a run to the next; null never runs by itself. */
   intervalMs: number | null;
+  /** What changes when there may be something new to collect; a run while it stays the same is put off, up to `idleMs` after the last. */
+  activity?: () => string;
+  idleMs?: number;
 }
 
 /** Runs the collector now and then, and remembers what it did. */
@@ -19,6 +22,8 @@ export class Collections {
   readonly #stop = new AbortController();
   readonly #sums = { runs: 0, failedRuns: 0, segments: 0, states: 0, objects: 0, bytes: 0, droppedStreams: 0, problems: 0 };
   #last: CollectionReport | null = null;
+  #activityAtRun: string | null = null;
+  #ranAtMs = 0;
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: CollectionsOptions) {
@@ -53,12 +58,24 @@ export class Collections {
     if (intervalMs === null || this.#stop.signal.aborted) return;
     clock.after(intervalMs, () => {
       if (this.#stop.signal.aborted) return;
+      if (this.#isIdle()) return this.#schedule();
       this.run({})
         .catch(error => {
           if (!this.#stop.signal.aborted) logger.warn({ reason: String(error) }, 'Collection failed; it is tried again');
         })
         .then(() => this.#schedule());
     });
+  }
+
+  /** One run comes after the last change: what it marks or finds too young is for the next. */
+  #isIdle(): boolean {
+    const { activity, idleMs = 0, clock } = this.#options;
+    const now = activity?.() ?? null;
+    const isSame = now !== null && now === this.#activityAtRun;
+    if (isSame && clock.nowMs() - this.#ranAtMs < idleMs) return true;
+    this.#activityAtRun = now;
+    this.#ranAtMs = clock.nowMs();
+    return false;
   }
 
   async #run(options: CollectOptions): Promise<CollectionReport> {

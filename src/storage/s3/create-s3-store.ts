@@ -1,5 +1,5 @@
 import { TailwaterError } from '../../base/index.ts';
-import { S3ObjectStore } from './s3-object-store.ts';
+import { type Encryption, S3ObjectStore } from './s3-object-store.ts';
 import { sdk } from './sdk.ts';
 
 export interface S3Settings {
@@ -13,6 +13,8 @@ export interface S3Settings {
   credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
   /** Bucket in the path instead of the host name, as most compatible stores need. Default: true with an endpoint, else false. */
   forcePathStyle?: boolean;
+  /** How the server encrypts what is written; the bucket's own default when absent. */
+  encryption?: Encryption;
   /** How long a request may take until its reply begins, and how long a connection may be silent; default 30,000. */
   timeoutMs?: number;
 }
@@ -45,7 +47,7 @@ export function createS3Store(settings: S3Settings): S3ObjectStore {
       httpsAgent: agent,
     },
   });
-  return new S3ObjectStore(client, settings.bucket, settings.prefix);
+  return new S3ObjectStore(client, settings.bucket, settings.prefix, settings.encryption);
 }
 
 function checkEndpoint(endpoint: string): string {

@@ -10,6 +10,7 @@ import type {
   PutOutcome,
   StoredObject,
 } from '../object-store.ts';
+import { type FirstPart, PART_BYTES, restOf, totalOf } from './parts.ts';
 import { failureOf, putOutcome, type S3Failure, unavailable } from './s3-errors.ts';
 import { sdk } from './sdk.ts';
 
@@ -18,6 +19,9 @@ const MAX_CONFLICTS = 4;
 const MAX_KEYS_PER_DELETE = 1000;
 /** Our own copy of the checksum, for look-alikes that do not give S3's back. */
 const CHECKSUM_METADATA = 'crc32c';
+
+/** `s3`: with keys of the store; `kms`: with a key of the key service, the account's default one unless named. */
+export type Encryption = { kind: 's3' } | { kind: 'kms'; keyId?: string };
 
 /**
  * Objects in a bucket of S3 or a compatible store that honours If-None-Match and If-Match on PutObject (see `probeConditionalPuts`).
@@ -30,13 +34,15 @@ export class S3ObjectStore implements ObjectStore {
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #base: string;
+  readonly #encryption: Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'SSEKMSKeyId'>;
 
   /** `prefix`: a key below which everything lies; none by default. */
-  constructor(client: S3Client, bucket: string, prefix?: string) {
+  constructor(client: S3Client, bucket: string, prefix?: string, encryption?: Encryption) {
     if (prefix !== undefined && prefix !== '') checkKey(prefix);
     this.#client = client;
     this.#bucket = bucket;
     this.#base = prefix === undefined || prefix === '' ? '' : `${prefix}/`;
+    this.#encryption = encryptionHeaders(encryption);
   }
 
   async put(key: string, bytes: Uint8Array, condition?: PutCondition): Promise<PutOutcome> {
@@ -50,6 +56,7 @@ export class S3ObjectStore implements ObjectStore {
       ChecksumAlgorithm: 'CRC32C',
       ChecksumCRC32C: checksum,
       Metadata: { [CHECKSUM_METADATA]: checksum },
+      ...this.#encryption,
       ...(condition === undefined ? {} : 'ifAbsent' in condition ? { IfNoneMatch: '*' } : { IfMatch: condition.ifMatch }),
     };
     const what = `The object ${key} could not be written`;
@@ -102,11 +109,17 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
+  /** One request for most objects; of large ones the first part says how large, and the others come side by side. */
   async #getWhole(key: string): Promise<StoredObject | null> {
     return this.#reading(key, async () => {
-      const reply = await this.#client.send(new (sdk().GetObjectCommand)({ ...this.#at(key), ChecksumMode: 'ENABLED' }));
-      const bytes = await reply.Body!.transformToByteArray();
-      const expected = reply.ChecksumCRC32C ?? reply.Metadata?.[CHECKSUM_METADATA];
+      const { first, etag, checksum } = await this.#firstPart(key);
+      const part = async (range: ByteRange): Promise<Uint8Array> => {
+        const input = { ...this.#at(key), Range: rangeHeader(range), IfMatch: etag };
+        const reply = await this.#client.send(new (sdk().GetObjectCommand)(input));
+        return reply.Body!.transformToByteArray();
+      };
+      const bytes = await restOf(first, part);
+      const expected = checksum ?? (await this.#checksumOf(key));
       if (expected === undefined) {
         throw damaged(
           key,
@@ -114,14 +127,36 @@ export class S3ObjectStore implements ObjectStore {
         );
       }
       if (encodeChecksum(bytes) !== expected) throw damaged(key, 'fails its checksum');
-      return { bytes, etag: reply.ETag ?? '' };
+      return { bytes, etag };
     });
+  }
+
+  async #firstPart(key: string): Promise<{ first: FirstPart; etag: string; checksum: string | undefined }> {
+    const get = (range?: string) =>
+      this.#client.send(
+        new (sdk().GetObjectCommand)({ ...this.#at(key), ChecksumMode: 'ENABLED', ...(range && { Range: range }) }),
+      );
+    // S3 answers 416 to any range of an empty object.
+    const reply = await get(rangeHeader({ start: 0, end: PART_BYTES })).catch(error => {
+      if (failureOf(error).status === 416) return get();
+      throw error;
+    });
+    const bytes = await reply.Body!.transformToByteArray();
+    const totalBytes = totalOf(reply.ContentRange) ?? bytes.length;
+    // Of a part only our own copy is sure to be that of the whole.
+    const checksum = reply.Metadata?.[CHECKSUM_METADATA] ?? (totalBytes === bytes.length ? reply.ChecksumCRC32C : undefined);
+    return { first: { bytes, totalBytes }, etag: reply.ETag ?? '', checksum };
+  }
+
+  async #checksumOf(key: string): Promise<string | undefined> {
+    const reply = await this.#client.send(new (sdk().HeadObjectCommand)({ ...this.#at(key), ChecksumMode: 'ENABLED' }));
+    return reply.ChecksumCRC32C;
   }
 
   async #getRange(key: string, range: ByteRange): Promise<StoredObject | null> {
     // HTTP cannot ask for no bytes, and S3 answers 416 to a range that begins at or after the end.
     if (range.start < range.end) {
-      const input = { ...this.#at(key), Range: `bytes=${range.start}-${range.end - 1}` };
+      const input = { ...this.#at(key), Range: rangeHeader(range) };
       const found = await this.#reading(key, async () => {
         const reply = await this.#client.send(new (sdk().GetObjectCommand)(input));
         return { bytes: await reply.Body!.transformToByteArray(), etag: reply.ETag ?? '' };
@@ -196,6 +231,18 @@ export class S3ObjectStore implements ObjectStore {
   #at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.#bucket, Key: this.#base + key };
   }
+}
+
+function rangeHeader({ start, end }: ByteRange): string {
+  return `bytes=${start}-${end - 1}`;
+}
+
+function encryptionHeaders(
+  encryption: Encryption | undefined,
+): Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'SSEKMSKeyId'> {
+  if (encryption === undefined) return {};
+  if (encryption.kind === 's3') return { ServerSideEncryption: 'AES256' };
+  return { ServerSideEncryption: 'aws:kms', ...(encryption.keyId !== undefined && { SSEKMSKeyId: encryption.keyId }) };
 }
 
 function isMissingKey({ status, code }: S3Failure): boolean {

@@ -18,6 +18,8 @@ export interface LogShardOptions {
   logger?: Logger;
   /** How long a group gathers before it is committed (J8); default 0, for a folder. */
   lingerMs?: number;
+  /** How long a group gathers at most while appends come fast enough to fill it: fewer, larger segments under load. Default `lingerMs`. */
+  maxLingerMs?: number;
   /** Default 8 MiB. */
   maxSegmentBytes?: number;
   /** Appends that wait beyond this are refused with TW_BUSY; default 64 MiB. */
@@ -35,6 +37,10 @@ export interface ControlReceipt {
 type SegmentListener = (segment: Segment) => void;
 
 const MIB = 1024 * 1024;
+/** A group that lingers is looked at so many times within `lingerMs`. */
+const LINGER_LOOKS = 4;
+/** It goes on gathering while it grew by this share of a segment since the last look. */
+const FAST_SHARE = 1 / 32;
 
 /**
  * One log shard: appends of many streams, committed in groups as segments of a journal (J8). Any number of writers may share it (J3).
@@ -47,6 +53,7 @@ export class LogShard {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #lingerMs: number;
+  readonly #maxLingerMs: number;
   readonly #maxSegmentBytes: number;
   readonly #queue: AppendQueue;
   readonly #builder: SegmentBuilder;
@@ -73,6 +80,7 @@ export class LogShard {
     this.#clock = options.clock;
     this.#logger = options.logger ?? silentLogger;
     this.#lingerMs = options.lingerMs ?? 0;
+    this.#maxLingerMs = options.maxLingerMs ?? this.#lingerMs;
     this.#maxSegmentBytes = options.maxSegmentBytes ?? 8 * MIB;
     this.#queue = new AppendQueue(options.maxQueuedBytes ?? 64 * MIB, this.#maxSegmentBytes);
     this.#builder = new SegmentBuilder(options.shard, options.clock, options.random);
@@ -247,14 +255,26 @@ export class LogShard {
   }
 
   async #linger(): Promise<void> {
-    if (this.#lingerMs === 0 || this.#queue.hasFullGroup || this.#closed) return;
-    await new Promise<void>(resolve => {
-      const timer = this.#clock.after(this.#lingerMs, resolve);
-      this.#endLinger = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
+    if (this.#lingerMs === 0 || this.#isLingerOver()) return;
+    if (this.#maxLingerMs <= this.#lingerMs) return this.#gather(this.#lingerMs);
+    const stepMs = this.#lingerMs / LINGER_LOOKS;
+    for (let waitedMs = stepMs; ; waitedMs += stepMs) {
+      const before = this.#queue.bytes;
+      await this.#gather(stepMs);
+      const isFast = this.#queue.bytes - before >= this.#maxSegmentBytes * FAST_SHARE;
+      if (this.#isLingerOver() || waitedMs >= this.#maxLingerMs || (waitedMs >= this.#lingerMs && !isFast)) return;
+    }
+  }
+
+  #isLingerOver(): boolean {
+    return this.#queue.hasFullGroup || this.#closed;
+  }
+
+  async #gather(ms: number): Promise<void> {
+    const stop = new AbortController();
+    this.#endLinger = () => stop.abort();
+    // Unlike a timer it keeps the process alive: someone waits for the commit.
+    await this.#clock.sleep(ms, stop.signal).catch(() => {});
     this.#endLinger = null;
   }
 

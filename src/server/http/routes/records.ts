@@ -134,6 +134,7 @@ function addReadRoute(app: App, context: HttpContext): void {
         ...(from === undefined ? {} : { from: parseReadFrom(from) }),
       };
       if (request.method === 'GET' && request.headers.accept?.includes('text/event-stream')) {
+        await context.engine.find(stream);
         const options = followOptions(context, stream, start, request.headers);
         context.admission.leave(request.heldBytes);
         request.heldBytes = -1;

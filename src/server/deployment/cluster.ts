@@ -1,0 +1,95 @@
+import type { Clock, Logger, Timer } from '../../base/index.ts';
+import type { LiveStreams, Pinner } from '../../snapshot/index.ts';
+import type { Catalog, LogShard, Segment } from '../../streams/index.ts';
+import type { ComponentStats } from '../metrics.ts';
+import type { Hint, Hints } from './hints.ts';
+import { LOG_FOLLOW_DEFAULTS, LogFollower, type LogFollowSettings } from './log-follower.ts';
+import { TABLE_FOLLOW_DEFAULTS, TableFollower, type TableFollowSettings } from './table-follower.ts';
+
+export interface ClusterSettings {
+  log: LogFollowSettings;
+  tables: TableFollowSettings;
+  /** Between looks at the catalog for changed settings of streams; new and deleted ones come with the log. Default 300,000 ms. */
+  catalogPollMs: number;
+}
+
+export const CLUSTER_DEFAULTS: ClusterSettings = {
+  log: LOG_FOLLOW_DEFAULTS,
+  tables: TABLE_FOLLOW_DEFAULTS,
+  catalogPollMs: 300_000,
+};
+
+export interface ClusterOptions {
+  shard: LogShard;
+  catalog: Catalog;
+  streams: LiveStreams;
+  pinner: Pinner;
+  hints: Hints;
+  clock: Clock;
+  logger: Logger;
+  settings: ClusterSettings;
+}
+
+/** What a node does because others share its deployment: it follows their segments, streams and tables, and tells them of its own. */
+export class Cluster {
+  readonly #options: ClusterOptions;
+  readonly #log: LogFollower;
+  readonly #tables: TableFollower;
+  readonly #stop: (() => void)[] = [];
+  #catalogTimer: Timer | null = null;
+  #refreshing: Promise<void> = Promise.resolve();
+
+  constructor(options: ClusterOptions) {
+    const { shard, streams, pinner, hints, clock, logger, settings } = options;
+    this.#options = options;
+    const isAwaited = (): boolean => [...streams.all()].some(stream => stream.isAwaited);
+    this.#log = new LogFollower({ shard, refresh: () => pinner.refresh(), isAwaited, clock, settings: settings.log });
+    this.#tables = new TableFollower({ streams, clock, logger, settings: settings.tables });
+    this.#stop.push(shard.onSegment(segment => this.#applied(segment)));
+    this.#stop.push(hints.subscribe(hint => this.#hinted(hint)));
+    this.#pollCatalog();
+  }
+
+  /** This node committed a table state. */
+  tableAdvanced(incarnation: string): void {
+    this.#options.hints.publish({ kind: 'table', incarnation });
+  }
+
+  stats(): ComponentStats[] {
+    return [
+      { component: 'log_follower', stats: this.#log.stats() },
+      { component: 'table_follower', stats: this.#tables.stats() },
+    ];
+  }
+
+  async close(): Promise<void> {
+    for (const stop of this.#stop) stop();
+    this.#catalogTimer?.cancel();
+    this.#tables.close();
+    await this.#log.close();
+    await this.#refreshing;
+  }
+
+  #applied({ controls, shard, seq }: Segment): void {
+    this.#options.hints.publish({ kind: 'segment', shard, seq });
+    if (controls.length > 0) this.#refreshCatalog();
+  }
+
+  #hinted(hint: Hint): void {
+    if (hint.kind === 'segment' && hint.shard === this.#options.shard.shard) this.#log.hinted(hint.seq);
+    if (hint.kind === 'table') this.#tables.hinted(hint.incarnation);
+    if (hint.kind === 'catalog') this.#refreshCatalog();
+  }
+
+  #pollCatalog(): void {
+    this.#catalogTimer = this.#options.clock.after(this.#options.settings.catalogPollMs, () => {
+      this.#refreshCatalog();
+      this.#pollCatalog();
+    });
+  }
+
+  /** A failure is made up for by the next look, or by whoever asks for a stream that is not known. */
+  #refreshCatalog(): void {
+    this.#refreshing = this.#options.catalog.refresh().catch(() => {});
+  }
+}
