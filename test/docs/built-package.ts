@@ -7,13 +7,14 @@ import { ROOT } from './shell.ts';
 const run = promisify(execFile);
 const TSC = join(ROOT, 'node_modules', '.bin', 'tsc');
 
-/** An application folder with this project as a package in its node_modules, built as it is published. */
-export async function installBuilt(app: string): Promise<void> {
+/** An application folder with this project as a package in its node_modules, built as it is published; and others beside it. */
+export async function installBuilt(app: string, beside: readonly string[] = []): Promise<void> {
   const home = join(app, 'node_modules', 'tailwater');
   await mkdir(home, { recursive: true });
   await copyFile(join(ROOT, 'package.json'), join(home, 'package.json'));
   await cp(join(ROOT, 'bin'), join(home, 'bin'), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(home, 'node_modules'));
+  for (const name of beside) await symlink(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
   await run(TSC, ['-p', 'tsconfig.build.json', '--outDir', join(home, 'dist')], { cwd: ROOT });
   await writeFile(join(app, 'package.json'), '{ "type": "module" }\n');
 }
