@@ -37,6 +37,8 @@ export class LiveView {
   #state: ViewState;
   #next: number[] = [];
   #heads: number[] = [];
+  /** The instant that a state which was begun from nothing is read from, until it is reached. */
+  #base: Pinned | null = null;
   #turn: Promise<unknown> = Promise.resolve();
   #loop: Promise<void> | null = null;
   #caughtUp = false;
@@ -106,8 +108,8 @@ export class LiveView {
   async #catchUp(): Promise<void> {
     for (let more = true; more && !this.#stop.signal.aborted; ) {
       more = await this.#inTurn(async () => {
-        const pinned = await this.#pin(undefined);
-        return (await this.#applyNext(pinned)) > 0;
+        if (this.#base !== null) return this.#applyBase(this.#base);
+        return (await this.#applyNext(await this.#pin(undefined))) > 0;
       });
     }
   }
@@ -116,15 +118,56 @@ export class LiveView {
     return this.#options.pinner.pin(this.#options.source, consistency, deadlineAtMs);
   }
 
+  /** Returns the number of records that were applied: 0 when the state is of that instant. */
   async #applyNext(pinned: Pinned): Promise<number> {
     this.#heads = headsOf(pinned);
     const next = [...this.#next];
-    const events = await readNext(pinned, next);
+    let gap = false;
+    const events = await readNext(pinned, next, () => {
+      gap = true;
+    });
+    if (gap && this.#mayHoldTheGone(pinned)) {
+      this.#beginAnew(pinned);
+      return this.#applyNext(pinned);
+    }
+    if (this.#isNew) this.#base = pinned;
     // Together, without a wait between: the state is always of a position.
     for (const event of events) this.#state.apply(event);
     this.#next = next;
     this.#sinceCheckpoint += events.length;
     return events.length;
+  }
+
+  get #isNew(): boolean {
+    return this.#next.every(offset => offset === 0);
+  }
+
+  /**
+   * Where records are gone, an update or a deletion may be among them that took back what was read under an earlier instant. What was read
+   * under one and the same instant is consistent, whatever is gone from it.
+   */
+  #mayHoldTheGone(pinned: Pinned): boolean {
+    return this.#options.source.kind === 'upsert' && !this.#isNew && this.#base !== pinned;
+  }
+
+  #beginAnew(pinned: Pinned): void {
+    const { name, logger } = this.#options;
+    logger.warn({ view: name }, 'A feature view is built anew: updates and deletions that it had not read are no longer kept');
+    this.#state = new ViewState(this.#options.plan, this.#stateOptions);
+    this.#next = [];
+    this.#base = pinned;
+  }
+
+  /** One page of the instant that a new state is read from; false once it is reached. An instant that is gone is given up for a later one. */
+  async #applyBase(base: Pinned): Promise<boolean> {
+    try {
+      const applied = await this.#applyNext(base);
+      if (applied === 0) this.#base = null;
+      return true;
+    } catch (error) {
+      if (isTailwaterError(error, 'TW_HISTORY_EXPIRED', 'TW_SNAPSHOT_EXPIRED')) this.#beginAnew(await this.#pin(undefined));
+      throw error;
+    }
   }
 
   /** Calls `read` with the state at exactly the pinned instant. Throws TW_NOT_YET_VISIBLE when it cannot be reached by the deadline. */
@@ -153,6 +196,10 @@ export class LiveView {
   }
 
   async #reach(pinned: Pinned, deadlineAtMs: number): Promise<ViewState> {
+    while (this.#base !== null) {
+      await this.#applyBase(this.#base);
+      if (this.#options.clock.nowMs() > deadlineAtMs) throw this.#notYet();
+    }
     while ((await this.#applyNext(pinned)) > 0) {
       if (this.#options.clock.nowMs() > deadlineAtMs) throw this.#notYet();
     }
