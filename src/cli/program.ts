@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   features: async () => (await import('./commands/features.ts')).addFeaturesCommand,
   context: async () => (await import('./commands/context.ts')).addContextCommand,
   sql: async () => (await import('./commands/sql.ts')).addSqlCommand,
+  eval: async () => (await import('./commands/eval.ts')).addEvalCommand,
   scan: async () => (await import('./commands/scan.ts')).addScanCommand,
   compact: async () => (await import('./commands/compact.ts')).addCompactCommand,
   tag: async () => (await import('./commands/tag.ts')).addTagCommand,
