@@ -1,4 +1,4 @@
-import type { CheckpointTuple, PendingWrite } from '@langchain/langgraph-checkpoint';
+import type { ChannelVersions, Checkpoint, CheckpointTuple, PendingWrite } from '@langchain/langgraph-checkpoint';
 import { compareWritesSortKeys, type SerializerProtocol, WRITES_IDX_MAP, writesSortKey } from '@langchain/langgraph-checkpoint';
 import type { JsonObject } from '../../base/index.ts';
 import type { AppendRecord } from '../../server/index.ts';
@@ -24,8 +24,19 @@ export interface CheckpointRow extends JsonObject {
   namespace: string;
   checkpoint: string;
   parent: string | null;
+  /** Without the values of its channels: these are rows of their own, by the versions that it names. */
   content: Packed;
   metadata: Packed;
+}
+
+/** What a channel held at a version. Checkpoints share it until it changes. */
+export interface ValueRow extends JsonObject {
+  kind: 'value';
+  thread: string;
+  namespace: string;
+  channel: string;
+  version: string | number;
+  content: Packed;
 }
 
 export interface WriteRow extends JsonObject {
@@ -45,7 +56,7 @@ export interface WriteRow extends JsonObject {
 export const SCHEMA = {
   type: 'object',
   properties: {
-    kind: { enum: ['checkpoint', 'write'], type: 'string' },
+    kind: { enum: ['checkpoint', 'value', 'write'], type: 'string' },
     thread: { type: 'string' },
     namespace: { type: 'string' },
     checkpoint: { type: 'string' },
@@ -56,8 +67,9 @@ export const SCHEMA = {
     path: { type: 'string' },
     index: { type: 'integer' },
     channel: { type: 'string' },
+    version: { type: ['string', 'number'] },
   },
-  required: ['kind', 'thread', 'namespace', 'checkpoint', 'content'],
+  required: ['kind', 'thread', 'namespace', 'content'],
 };
 
 export function checkpointKey({ thread, namespace, id }: Place): string {
@@ -66,6 +78,10 @@ export function checkpointKey({ thread, namespace, id }: Place): string {
 
 export function writeKey({ thread, namespace, id }: Place, task: string, index: number): string {
   return JSON.stringify([thread, namespace, id, task, index]);
+}
+
+export function valueKey({ thread, namespace }: Place, channel: string, version: string | number): string {
+  return JSON.stringify([thread, namespace, 'value', channel, version]);
 }
 
 export function configOf({ thread, namespace, id }: Place): Config {
@@ -80,6 +96,23 @@ export async function pack(serde: SerializerProtocol, value: unknown): Promise<P
 
 export async function unpack(serde: SerializerProtocol, { type, body }: Packed): Promise<unknown> {
   return serde.loadsTyped(type, type === 'json' ? body : new Uint8Array(Buffer.from(body, 'base64')));
+}
+
+/** The channels that changed with a checkpoint, as records; one that holds nothing has no row. */
+export async function valueRecords(
+  serde: SerializerProtocol,
+  place: Place,
+  { channel_values: values }: Checkpoint,
+  changed: ChannelVersions,
+): Promise<AppendRecord[]> {
+  const held = Object.entries(changed).filter(([channel]) => values[channel] !== undefined);
+  return Promise.all(
+    held.map(async ([channel, version]) => {
+      const { thread, namespace } = place;
+      const row: ValueRow = { kind: 'value', thread, namespace, channel, version, content: await pack(serde, values[channel]) };
+      return { key: valueKey(place, channel, version), value: row };
+    }),
+  );
 }
 
 /** A task's writes as records, in the places that LangGraph gives them. */

@@ -1,6 +1,7 @@
 import type { RunnableConfig } from '@langchain/core/runnables';
 import {
   BaseCheckpointSaver,
+  type ChannelVersions,
   type Checkpoint,
   type CheckpointListOptions,
   type CheckpointMetadata,
@@ -13,7 +14,7 @@ import {
   type SerializerProtocol,
   TASKS,
 } from '@langchain/langgraph-checkpoint';
-import { type JsonObject, TailwaterError } from '../../base/index.ts';
+import { type JsonObject, systemRandom, TailwaterError } from '../../base/index.ts';
 import type { TailwaterApi } from '../../server/index.ts';
 import { appendAll, deleteRows, ensureStream, rowsOf, scanValues } from '../rows/index.ts';
 import {
@@ -25,6 +26,9 @@ import {
   pack,
   SCHEMA,
   unpack,
+  type ValueRow,
+  valueKey,
+  valueRecords,
   type WriteRow,
   writeRecords,
 } from './checkpoint-rows.ts';
@@ -82,7 +86,13 @@ export class TailwaterSaver extends BaseCheckpointSaver {
     }
   }
 
-  override async put(config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata): Promise<RunnableConfig> {
+  /** A checkpoint and the channels that changed with it become visible together while they fit one segment. */
+  override async put(
+    config: RunnableConfig,
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
+    newVersions: ChannelVersions,
+  ): Promise<RunnableConfig> {
     await this.#open();
     const parent = placeOf(config);
     const place = { ...parent, id: checkpoint.id };
@@ -92,10 +102,11 @@ export class TailwaterSaver extends BaseCheckpointSaver {
       namespace: place.namespace,
       checkpoint: checkpoint.id,
       parent: parent.id,
-      content: await pack(this.serde, copyCheckpoint(checkpoint)),
+      content: await pack(this.serde, { ...copyCheckpoint(checkpoint), channel_values: {} }),
       metadata: await pack(this.serde, metadata),
     };
-    await appendAll(this.#client, this.#stream, [{ key: checkpointKey(place), value: row }]);
+    const values = await valueRecords(this.serde, place, checkpoint, newVersions);
+    await appendAll(this.#client, this.#stream, [...values, { key: checkpointKey(place), value: row }]);
     return configOf(place);
   }
 
@@ -154,6 +165,7 @@ export class TailwaterSaver extends BaseCheckpointSaver {
   async #tupleOf(row: CheckpointRow, config: RunnableConfig): Promise<CheckpointTuple> {
     const place = placeOfRow(row);
     const checkpoint = (await unpack(this.serde, row.content)) as Checkpoint;
+    checkpoint.channel_values = await this.#valuesOf(place, checkpoint.channel_versions);
     const parent = row.parent === null ? null : { ...place, id: row.parent };
     if (checkpoint.v < VERSION_WITH_SENDS && parent !== null) await this.#addSends(checkpoint, parent);
     return {
@@ -163,6 +175,18 @@ export class TailwaterSaver extends BaseCheckpointSaver {
       pendingWrites: await this.#writesOf(place),
       ...(parent !== null && { parentConfig: configOf(parent) }),
     };
+  }
+
+  async #valuesOf(place: Place, versions: ChannelVersions): Promise<Checkpoint['channel_values']> {
+    const channels = Object.entries(versions);
+    const keys = channels.map(([channel, version]) => valueKey(place, channel, version));
+    const rows = await rowsOf(this.#client, this.#stream, keys);
+    const values = await Promise.all(
+      rows.map(async (row, at) =>
+        row === null ? [] : [[channels[at][0], await unpack(this.serde, (row.record.value as ValueRow).content)] as const],
+      ),
+    );
+    return Object.fromEntries(values.flat());
   }
 
   async #writesOf({ thread, namespace, id }: Place): Promise<CheckpointPendingWrite[]> {
@@ -182,6 +206,11 @@ export class TailwaterSaver extends BaseCheckpointSaver {
     const versions = Object.values(checkpoint.channel_versions);
     checkpoint.channel_values[TASKS] = sends;
     checkpoint.channel_versions[TASKS] = versions.length > 0 ? maxChannelVersion(...versions) : this.getNextVersion(undefined);
+  }
+
+  /** A count with a random fraction: versions of one channel in two forks of a thread must differ, as values are kept by version. */
+  override getNextVersion(current: number | undefined): number {
+    return Math.floor(current ?? 0) + 1 + systemRandom.float();
   }
 
   #open(): Promise<void> {
