@@ -66,7 +66,7 @@ describe('the openai provider', () => {
 describe('createProvider', () => {
   test('names the providers that exist', () => {
     const create = (provider: string, model: string) => () => createProvider({ provider, model, dimensions: 8 }, {});
-    expect(create('hush', 'hash-v1')).toThrowError(/there are hash, openai/);
+    expect(create('hush', 'hash-v1')).toThrowError(/there are given, hash, openai/);
     expect(create('hash', 'hash-v9')).toThrowError(/it has hash-v1/);
   });
 });

@@ -13,6 +13,8 @@ export interface ParquetRows {
   isNull(name: string): boolean;
   /** Rows that are no longer there, each as `file * 2^32 + position`, the file by its index in `paths`. */
   deletedPlaces: readonly number[];
+  /** Brings the files to their paths; they stay there until what is returned is called. */
+  hold(): Promise<() => void>;
   /** What is wrong, given what reading the files threw: the version is gone, or a file is not as it was written. */
   explain(error: unknown): Promise<unknown>;
 }

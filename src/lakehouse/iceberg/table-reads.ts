@@ -206,6 +206,7 @@ export class TableReads {
       columnOf: name => this.columnOf(name),
       isNull: name => files.every(({ file }) => file.nullCounts.get(fieldNamed(fields, name).id) === file.records),
       deletedPlaces: files.flatMap(({ deleted }, at) => Array.from(deleted ?? [], position => at * PLACE_FACTOR + position)),
+      hold: () => query.hold(files),
       explain: error => this.#explained(error, query),
     };
   }

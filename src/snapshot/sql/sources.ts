@@ -14,7 +14,10 @@ const SLICE_MS = 5;
  * Where a query gets the rows of a table from: files that DuckDB reads in place, a copy of the columns that is kept for the next query, or, null,
  * a scan of what this query needs.
  */
-export type TableSource = { kind: 'files'; rows: ParquetRows } | { kind: 'copy'; rows: ParquetRows; copy: HeldCopy } | null;
+export type TableSource =
+  | { kind: 'files'; rows: ParquetRows; release: () => void }
+  | { kind: 'copy'; rows: ParquetRows; copy: HeldCopy }
+  | null;
 
 export async function sourceOf(pinned: Pinned, plan: ScanPlan, copies: TableCopies): Promise<TableSource> {
   const { table: view } = pinned;
@@ -22,7 +25,7 @@ export async function sourceOf(pinned: Pinned, plan: ScanPlan, copies: TableCopi
   const rows = await view.version.parquet({ timeMicros: timeRangeOf(plan.conditions) });
   // What is in `_extra` depends on when a column was found; a scan evens it out.
   const isEven = pinned.definition.schema !== null || !plan.columns.includes('_extra');
-  if (rows !== null && (isEven || rows.isNull('_extra'))) return { kind: 'files', rows };
+  if (rows !== null && (isEven || rows.isNull('_extra'))) return { kind: 'files', rows, release: await rows.hold() };
   const columns = copiedColumns(pinned, view, plan);
   const key = contentOf(view);
   const isWhole = plan.conditions.length === 0 && plan.limit === Number.POSITIVE_INFINITY;
@@ -51,6 +54,7 @@ function rowsOfCopy({ path, columns }: HeldCopy): ParquetRows {
     columnOf: name => `"${name}"`,
     isNull: name => !columns.includes(name),
     deletedPlaces: [],
+    hold: async () => () => {},
     explain: async error => error,
   };
 }

@@ -212,7 +212,10 @@ async function namesOf(sql: string, sandbox: Sandbox): Promise<string[]> {
 
 async function ended(sandbox: Sandbox | null, tables: readonly QueriedTable[]): Promise<void> {
   sandbox?.close();
-  for (const { source } of tables) if (source?.kind === 'copy') await source.copy.release();
+  for (const { source } of tables) {
+    if (source?.kind === 'copy') await source.copy.release();
+    else source?.release();
+  }
 }
 
 /** What DuckDB could not read in place is looked at by whoever wrote it. */
