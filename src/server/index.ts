@@ -45,5 +45,6 @@ export type {
 } from './documents-api.ts';
 export type { FeaturesApi, ViewInput } from './features-api.ts';
 export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts';
+export { serveMcpStdio } from './mcp/stdio.ts';
 export type { EngineOptions } from './settings.ts';
 export { Tailwater } from './tailwater.ts';
