@@ -1,7 +1,7 @@
 import { type Clock, type Logger, silentLogger, systemClock, TailwaterError } from '../../base/index.ts';
 import type { EngineLike } from '../engine-types.ts';
 import { engineToolApi } from '../mcp/engine-tool-api.ts';
-import { McpFace } from '../mcp/mcp-face.ts';
+import { MCP_PATH, McpFace } from '../mcp/mcp-face.ts';
 import { createMcpService } from '../mcp/service.ts';
 import type { McpSettings } from '../mcp/settings.ts';
 import { Admission } from './admission.ts';
@@ -51,7 +51,7 @@ export async function serve(engine: EngineLike, options: HttpServerOptions = {})
   app.register(async scope => addRoutes(scope as App, context));
   app.register(async scope => addIcebergCatalog(scope as App, context), { prefix: '/iceberg' });
   const face = new McpFace(context, createMcpService(engineToolApi(engine), clock, mcp, isLoopback(host)));
-  app.register(async scope => face.addRoutes(scope as App));
+  app.register(async scope => face.addRoutes(scope as App), { prefix: MCP_PATH });
   const url = await listen(app, host, port);
   if (!isLoopback(host)) logger.warn({ host }, 'Listening beyond this machine without authentication');
   let closed: Promise<void> | null = null;

@@ -6,7 +6,7 @@ export const JSON_RPC = {
   invalidRequest: -32_600,
   badRequest: -32_000,
   sessionNotFound: -32_001,
-  busy: -32_002,
+  busy: -32_000,
   internalError: -32_603,
 } as const;
 

@@ -29,6 +29,8 @@ import { Sessions } from './sessions.ts';
 import type { McpSettings } from './settings.ts';
 import { StallGuard } from './stall-guard.ts';
 
+/** Where it is mounted. */
+export const MCP_PATH = '/mcp';
 const MAX_BATCH = 64;
 const MAX_DEPTH = 100;
 
@@ -71,6 +73,7 @@ export class McpFace {
     this.#listening = changes === null ? null : new Listening(changes, settings.maxSubscriptions, publish);
   }
 
+  /** `app`: a scope of its own, at MCP_PATH. */
   addRoutes(app: App): void {
     const { allowedHosts, allowedOrigins } = this.#service.settings;
     const hosts = allowedHosts ?? (this.#service.loopback ? localhostAllowedHostnames() : null);
@@ -79,7 +82,7 @@ export class McpFace {
     answerErrors(app, this.#context, sendRefusal);
     app.route({
       method: ['GET', 'POST', 'DELETE'],
-      url: '/mcp',
+      url: '',
       schema: { hide: true },
       handler: (request, reply) => this.#answer(request, reply),
     });
