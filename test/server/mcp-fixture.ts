@@ -19,6 +19,7 @@ const WAV = 'UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=';
 const PAUSE_MS = 50;
 const states = createRequestStateCodec<{ step: string }>({ key: 'a key of at least thirty-two bytes, for tests' });
 
+const ABOUT = { description: 'What a scenario of the conformance suite calls.' };
 const said = (text: string) => ({ content: [{ type: 'text' as const, text }] });
 const image = { type: 'image' as const, data: PNG, mimeType: 'image/png' };
 const form = (properties: Record<string, unknown>, required: string[] = Object.keys(properties)) =>
@@ -44,11 +45,11 @@ export function createFixture(notify: () => ServerNotifier): McpServer {
   addInputTools(server);
   addResources(server);
   addPrompts(server);
-  server.registerTool('test_trigger_tool_change', {}, () => {
+  server.registerTool('test_trigger_tool_change', ABOUT, () => {
     notify().toolsChanged();
     return said('The tools changed.');
   });
-  server.registerTool('test_trigger_prompt_change', {}, () => {
+  server.registerTool('test_trigger_prompt_change', ABOUT, () => {
     notify().promptsChanged();
     return said('The prompts changed.');
   });
@@ -56,10 +57,10 @@ export function createFixture(notify: () => ServerNotifier): McpServer {
 }
 
 function addPlainTools(server: McpServer): void {
-  server.registerTool('test_simple_text', {}, () => said('This is a simple text response for testing.'));
-  server.registerTool('test_image_content', {}, () => ({ content: [image] }));
-  server.registerTool('test_audio_content', {}, () => ({ content: [{ type: 'audio', data: WAV, mimeType: 'audio/wav' }] }));
-  server.registerTool('test_embedded_resource', {}, () => ({
+  server.registerTool('test_simple_text', ABOUT, () => said('This is a simple text response for testing.'));
+  server.registerTool('test_image_content', ABOUT, () => ({ content: [image] }));
+  server.registerTool('test_audio_content', ABOUT, () => ({ content: [{ type: 'audio', data: WAV, mimeType: 'audio/wav' }] }));
+  server.registerTool('test_embedded_resource', ABOUT, () => ({
     content: [
       {
         type: 'resource',
@@ -67,7 +68,7 @@ function addPlainTools(server: McpServer): void {
       },
     ],
   }));
-  server.registerTool('test_multiple_content_types', {}, () => ({
+  server.registerTool('test_multiple_content_types', ABOUT, () => ({
     content: [
       { type: 'text', text: 'Multiple content types test:' },
       image,
@@ -77,13 +78,13 @@ function addPlainTools(server: McpServer): void {
       },
     ],
   }));
-  server.registerTool('test_error_handling', {}, () => {
+  server.registerTool('test_error_handling', ABOUT, () => {
     throw new Error('This tool intentionally returns an error for testing');
   });
 }
 
 function addTalkingTools(server: McpServer): void {
-  server.registerTool('test_tool_with_progress', {}, async context => {
+  server.registerTool('test_tool_with_progress', ABOUT, async context => {
     const token = context.mcpReq._meta?.progressToken;
     for (const progress of [0, 50, 100]) {
       if (token !== undefined) {
@@ -101,24 +102,32 @@ function addTalkingTools(server: McpServer): void {
     }
     return said('Logged.');
   };
-  server.registerTool('test_tool_with_logging', {}, logging);
-  server.registerTool('test_logging_tool', {}, logging);
-  server.registerTool('test_sampling', { inputSchema: z.object({ prompt: z.string() }) }, async ({ prompt }, { mcpReq }) => {
-    const messages = [{ role: 'user' as const, content: { type: 'text' as const, text: prompt } }];
-    const { content } = await mcpReq.requestSampling({ messages, maxTokens: 100 });
-    return said(`LLM response: ${JSON.stringify(content)}`);
-  });
+  server.registerTool('test_tool_with_logging', ABOUT, logging);
+  server.registerTool('test_logging_tool', ABOUT, logging);
+  server.registerTool(
+    'test_sampling',
+    { ...ABOUT, inputSchema: z.object({ prompt: z.string() }) },
+    async ({ prompt }, { mcpReq }) => {
+      const messages = [{ role: 'user' as const, content: { type: 'text' as const, text: prompt } }];
+      const { content } = await mcpReq.requestSampling({ messages, maxTokens: 100 });
+      return said(`LLM response: ${JSON.stringify(content)}`);
+    },
+  );
   const asking = (name: string, message: string, requestedSchema: never): void => {
-    server.registerTool(name, {}, async ({ mcpReq }) => {
+    server.registerTool(name, ABOUT, async ({ mcpReq }) => {
       const { action, content } = await mcpReq.elicitInput({ message, requestedSchema });
       return said(`Elicitation completed: action=${action}, content=${JSON.stringify(content)}`);
     });
   };
-  server.registerTool('test_elicitation', { inputSchema: z.object({ message: z.string() }) }, async ({ message }, { mcpReq }) => {
-    const requestedSchema = form({ username: { type: 'string' }, email: { type: 'string' } });
-    const { action, content } = await mcpReq.elicitInput({ message, requestedSchema });
-    return said(`User response: action: ${action}, content: ${JSON.stringify(content)}`);
-  });
+  server.registerTool(
+    'test_elicitation',
+    { ...ABOUT, inputSchema: z.object({ message: z.string() }) },
+    async ({ message }, { mcpReq }) => {
+      const requestedSchema = form({ username: { type: 'string' }, email: { type: 'string' } });
+      const { action, content } = await mcpReq.elicitInput({ message, requestedSchema });
+      return said(`User response: action: ${action}, content: ${JSON.stringify(content)}`);
+    },
+  );
   asking('test_elicitation_sep1034_defaults', 'Who are you?', DEFAULTS);
   asking('test_elicitation_sep1330_enums', 'Which ones?', ENUMS);
 }
@@ -159,7 +168,7 @@ const sampled = (text: string, maxTokens: number) =>
 
 function addInputTools(server: McpServer): void {
   const tool = (name: string, run: (context: ServerContext) => unknown): void => {
-    server.registerTool(name, {}, async context => (await run(context)) as ReturnType<typeof said>);
+    server.registerTool(name, ABOUT, async context => (await run(context)) as ReturnType<typeof said>);
   };
   const askName = ({ mcpReq }: ServerContext): unknown => {
     const given = acceptedContent(mcpReq.inputResponses, 'user_name', z.object({ name: z.string() }));
@@ -253,22 +262,22 @@ function addResources(server: McpServer): void {
 function addPrompts(server: McpServer): void {
   const user = (content: object) => ({ role: 'user' as const, content: content as { type: 'text'; text: string } });
   const text = (words: string) => user({ type: 'text', text: words });
-  server.registerPrompt('test_simple_prompt', {}, () => ({ messages: [text('This is a simple prompt for testing.')] }));
+  server.registerPrompt('test_simple_prompt', ABOUT, () => ({ messages: [text('This is a simple prompt for testing.')] }));
   const twoArguments = z.object({ arg1: z.string(), arg2: z.string() });
-  server.registerPrompt('test_prompt_with_arguments', { argsSchema: twoArguments }, ({ arg1, arg2 }) => ({
+  server.registerPrompt('test_prompt_with_arguments', { ...ABOUT, argsSchema: twoArguments }, ({ arg1, arg2 }) => ({
     messages: [text(`Prompt with arguments: arg1='${arg1}', arg2='${arg2}'`)],
   }));
   const embedding = z.object({ resourceUri: z.string() });
-  server.registerPrompt('test_prompt_with_embedded_resource', { argsSchema: embedding }, ({ resourceUri: uri }) => ({
+  server.registerPrompt('test_prompt_with_embedded_resource', { ...ABOUT, argsSchema: embedding }, ({ resourceUri: uri }) => ({
     messages: [
       user({ type: 'resource', resource: { uri, mimeType: 'text/plain', text: 'Embedded resource content for testing.' } }),
       text('Please process the embedded resource above.'),
     ],
   }));
-  server.registerPrompt('test_prompt_with_image', {}, () => ({
+  server.registerPrompt('test_prompt_with_image', ABOUT, () => ({
     messages: [user(image), text('Please analyze the image above.')],
   }));
-  server.registerPrompt('test_input_required_result_prompt', {}, ({ mcpReq }) => {
+  server.registerPrompt('test_input_required_result_prompt', ABOUT, ({ mcpReq }) => {
     const given = acceptedContent(mcpReq.inputResponses, 'user_context');
     if (given !== undefined) return { messages: [text(`Context: ${given.context}`)] };
     const requestedSchema = form({ context: { type: 'string' } });

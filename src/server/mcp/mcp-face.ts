@@ -15,6 +15,7 @@ import {
   type McpHttpHandler,
   type McpServerFactory,
   ProtocolError,
+  type ServerNotifier,
 } from '@modelcontextprotocol/server';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { asTailwaterError, isDeeperThan, type JsonValue, systemRandom, type TailwaterError } from '../../base/index.ts';
@@ -86,6 +87,11 @@ export class McpFace {
       schema: { hide: true },
       handler: (request, reply) => this.#answer(request, reply),
     });
+  }
+
+  /** Tells those who listen, in 2026-07-28, what changed. */
+  get notify(): ServerNotifier {
+    return this.#modern.notify;
   }
 
   async close(): Promise<void> {
