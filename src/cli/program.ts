@@ -14,6 +14,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   query: async () => (await import('./commands/query.ts')).addQueryCommand,
   features: async () => (await import('./commands/features.ts')).addFeaturesCommand,
   context: async () => (await import('./commands/context.ts')).addContextCommand,
+  mcp: async () => (await import('./commands/mcp.ts')).addMcpCommand,
   sql: async () => (await import('./commands/sql.ts')).addSqlCommand,
   scan: async () => (await import('./commands/scan.ts')).addScanCommand,
   compact: async () => (await import('./commands/compact.ts')).addCompactCommand,

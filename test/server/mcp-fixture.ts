@@ -5,7 +5,6 @@ import {
   inputRequired,
   inputResponse,
   McpServer,
-  MissingRequiredClientCapabilityError,
   ResourceTemplate,
   type ServerContext,
   type ServerNotifier,
@@ -214,8 +213,8 @@ function addInputTools(server: McpServer): void {
     return Object.keys(inputRequests).length === 0 ? said('Nothing can be asked.') : inputRequired({ inputRequests });
   });
   tool('test_missing_capability', ({ mcpReq }) => {
-    if (clientCapabilities(mcpReq).sampling !== undefined) return said('It is declared.');
-    throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { sampling: {} } });
+    if (inputResponse(mcpReq.inputResponses, 'question').kind === 'sampling') return said('It is declared.');
+    return inputRequired({ inputRequests: { question: sampled('What now?', 10) } });
   });
 }
 
