@@ -47,8 +47,7 @@ export async function callTool(
   }
 }
 
-/** The answer to a call that failed, also of a tool that does not exist. */
-export function failedOutcome(error: TailwaterError): ToolOutcome {
+function failedOutcome(error: TailwaterError): ToolOutcome {
   const { code, detail, action, retryAfterMs, data } = error.toProblem();
   const facts = {
     code,

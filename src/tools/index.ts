@@ -1,4 +1,4 @@
-export { callTool, failedOutcome, TOOL_DEFAULTS, type ToolOutcome, type ToolSettings } from './call-tool.ts';
+export { callTool, TOOL_DEFAULTS, type ToolOutcome, type ToolSettings } from './call-tool.ts';
 export { fittingItems } from './pages.ts';
 export { summaryOf } from './read-tools.ts';
 export { findTool, listTools, TOOLS } from './registry.ts';

@@ -21,7 +21,11 @@ describe('the guide to MCP', () => {
     }
     expect(shown[0]).toMatch(/Claude Desktop.*Cursor.*VS Code/s);
     expect(JSON.parse(shown[1])).toHaveLength(5);
-    const answers = shown.at(-1)!.trim().split('\n').map(line => JSON.parse(line));
+    const answers = shown
+      .at(-1)!
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line));
     expect(answers.map(({ id }) => id)).toEqual([1, 2]);
     expect(answers[1].result.structuredContent.hits[0].value.text).toBe('The lock keeper opens at noon');
   });

@@ -108,6 +108,24 @@ describe('a hostile client', () => {
   });
 });
 
+describe.each(REVISIONS)('clients of %s', revision => {
+  test('leave nothing behind: requests and streams that ended count no more', async () => {
+    await using server = await startServer(fakeEngine(), { maxInFlight: 4, maxFollowers: 2, maxBufferedBytes: 20_000 });
+    for (let round = 0; round < 12; round++) {
+      await using connected = await connectHttp(server.url, revision);
+      const { client } = connected;
+      await client.listTools();
+      const called = await client.callTool({
+        name: 'recent_events',
+        arguments: { stream: 'events', filter: { pad: 'x'.repeat(3000) } },
+      });
+      expect(called.isError ?? false, JSON.stringify(called.content)).toBe(false);
+      if (revision === '2026-07-28') await client.listen({ resourceSubscriptions: ['tailwater://streams/events'] });
+      else await client.subscribeResource({ uri: 'tailwater://streams/events' });
+    }
+  });
+});
+
 describe('sessions', () => {
   test('that are silent end after their time, and the client is told to start anew', async () => {
     const clock = new VirtualClock();

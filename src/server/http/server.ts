@@ -66,10 +66,10 @@ export async function serve(engine: EngineLike, options: HttpServerOptions = {})
 
 async function stop(app: App, context: HttpContext, face: McpFace): Promise<void> {
   context.stopping = true;
-  await face.close();
   context.followers.endAll();
   const cut = context.clock.after(context.settings.drainMs, () => app.server.closeAllConnections());
   await app.close();
+  await face.close();
   cut.cancel();
 }
 

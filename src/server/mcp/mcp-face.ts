@@ -108,6 +108,7 @@ export class McpFace {
     const listens = request.method === 'GET' || (!legacy && listenedResources(message) !== null);
     if (listens) this.#openStream(reply.raw);
     reply.hijack();
+    reply.raw.on('error', () => {});
     // Live streams are bounded as follows are, and are not requests under way.
     if (listens && request.heldBytes >= 0) {
       this.#context.admission.leave(request.heldBytes);
@@ -142,7 +143,8 @@ export class McpFace {
   /** Counts a live stream among the follows. Throws TW_BUSY. */
   #openStream(response: ServerResponse): void {
     const { followers, clock, settings } = this.#context;
-    const follower: Follower = { end: () => response.end() };
+    // Cut, not ended: the SDK may still write, which an ended response would answer with an error.
+    const follower: Follower = { end: () => response.destroy() };
     followers.add(follower);
     const guard = new StallGuard(response, clock, settings.stallMs, () => followers.countStalled());
     response.once('close', () => {
