@@ -106,6 +106,13 @@ describe('a hostile client', () => {
     expect(response.status).toBe(403);
     expect((await rawGet(server.url, '/mcp')).status).toBe(400);
   });
+
+  test('with a message larger than the limit is told so', async () => {
+    await using server = await startServer(fakeEngine(), { mcp: { maxMessageBytes: 1000 } });
+    const response = await server.post('/mcp', JSON.stringify({ ...INITIALIZE, pad: 'x'.repeat(1000) }), ACCEPT);
+    expect(response.status).toBe(413);
+    expect(JSON.parse(await response.text()).error.data.code).toBe('TW_BODY_TOO_LARGE');
+  });
 });
 
 describe.each(REVISIONS)('clients of %s', revision => {

@@ -18,8 +18,8 @@ import {
   type ServerNotifier,
 } from '@modelcontextprotocol/server';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { asTailwaterError, isDeeperThan, type JsonValue, systemRandom, type TailwaterError } from '../../base/index.ts';
-import { answerErrors } from '../http/app.ts';
+import { asTailwaterError, isDeeperThan, type JsonValue, systemRandom, TailwaterError } from '../../base/index.ts';
+import { addBodies, answerErrors } from '../http/app.ts';
 import type { App, HttpContext } from '../http/context.ts';
 import type { Follower } from '../http/followers.ts';
 import type { StreamChanges } from './changes.ts';
@@ -53,6 +53,7 @@ export class McpFace {
   readonly #modern: McpHttpHandler;
   readonly #serveModern: NodeMcpRequestHandler;
   readonly #listening: Listening | null;
+  readonly #maxBodyBytes: number;
 
   constructor(context: HttpContext, service: McpService) {
     const { create, changes, settings } = service;
@@ -61,7 +62,8 @@ export class McpFace {
     this.#service = service;
     const legacy = (): ReturnType<McpServerFactory> => create({ era: 'legacy' });
     const { clock, settings: http } = context;
-    const { maxBodyBytes } = http;
+    const maxBodyBytes = Math.min(settings.maxMessageBytes, http.maxBodyBytes);
+    this.#maxBodyBytes = maxBodyBytes;
     this.#sessions = new Sessions({ create: legacy, clock, random: systemRandom, settings, maxBodyBytes, onError });
     this.#modern = createMcpHandler(create, {
       legacy: 'reject',
@@ -80,6 +82,7 @@ export class McpFace {
     const hosts = allowedHosts ?? (this.#service.loopback ? localhostAllowedHostnames() : null);
     if (hosts !== null) app.addHook('onRequest', hostHeaderValidation([...hosts]));
     app.addHook('onRequest', originValidation([...(allowedOrigins ?? localhostAllowedOrigins())]));
+    addBodies(app, this.#context, this.#maxBodyBytes);
     answerErrors(app, this.#context, sendRefusal);
     app.route({
       method: ['GET', 'POST', 'DELETE'],
@@ -103,8 +106,7 @@ export class McpFace {
     const body = request.method === 'POST' ? parsedBody(request) : { value: undefined };
     if ('refusal' in body) return reply.code(body.status).header('content-type', 'application/json').send(body.refusal);
     const message = body.value;
-    const web = await toWebRequest(request.raw as NodeIncomingMessageLike, message);
-    const legacy = await isLegacyRequest(web, message);
+    const legacy = await isLegacy(request.raw, message);
     const listens = request.method === 'GET' || (!legacy && listenedResources(message) !== null);
     if (listens) this.#openStream(reply.raw);
     reply.hijack();
@@ -152,6 +154,14 @@ export class McpFace {
       followers.delete(follower);
     });
   }
+}
+
+/** A request whose Host makes no address has no revision. Throws TW_BAD_REQUEST. */
+async function isLegacy(request: IncomingMessage, message: unknown): Promise<boolean> {
+  const web = await toWebRequest(request as NodeIncomingMessageLike, message).catch(cause => {
+    throw new TailwaterError('TW_BAD_REQUEST', { detail: 'The Host or a header of the request is not valid.', cause });
+  });
+  return isLegacyRequest(web, message);
 }
 
 type Body = { value: unknown } | { status: number; refusal: string };

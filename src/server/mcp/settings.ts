@@ -9,6 +9,8 @@ export interface McpSettings {
   maxSubscriptions: number;
   /** A resource is announced once in so long at most. Default 250. */
   coalesceMs: number;
+  /** Of a message, and never more than of other bodies. Default 4 MiB. */
+  maxMessageBytes: number;
   /** Of the text of a tool's answer and of a resource. Default 32 KiB. */
   maxResultBytes: number;
   /** Host names that requests may be for. Default: those of this machine, when the server listens there only; else any. */
@@ -22,6 +24,7 @@ export const MCP_DEFAULTS: McpSettings = {
   sessionIdleMs: 30 * 60_000,
   maxSubscriptions: 64,
   coalesceMs: 250,
+  maxMessageBytes: 4 * 1024 * 1024,
   maxResultBytes: TOOL_DEFAULTS.maxResultBytes,
   allowedHosts: null,
   allowedOrigins: null,
