@@ -15,6 +15,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   query: async () => (await import('./commands/query.ts')).addQueryCommand,
   features: async () => (await import('./commands/features.ts')).addFeaturesCommand,
   context: async () => (await import('./commands/context.ts')).addContextCommand,
+  mcp: async () => (await import('./commands/mcp.ts')).addMcpCommand,
   sql: async () => (await import('./commands/sql.ts')).addSqlCommand,
   eval: async () => (await import('./commands/eval.ts')).addEvalCommand,
   scan: async () => (await import('./commands/scan.ts')).addScanCommand,

@@ -50,6 +50,7 @@ export type {
 } from './documents-api.ts';
 export type { FeaturesApi, ViewInput } from './features-api.ts';
 export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts';
+export { serveMcpStdio } from './mcp/stdio.ts';
 export type { Role } from './roles.ts';
 export type { EngineOptions } from './settings.ts';
 export { Tailwater } from './tailwater.ts';

@@ -28,7 +28,7 @@ export function createApp(context: HttpContext): App {
   app.setValidatorCompiler(compileValidator());
   app.setSerializerCompiler(() => data => JSON.stringify(data));
   answerErrors(app, context, sendProblem);
-  addBodies(app, context);
+  addBodies(app, context, context.settings.maxBodyBytes);
   addAdmission(app, context);
   app.register(swagger, {
     openapi: {
@@ -68,8 +68,9 @@ function logFailure({ logger }: HttpContext, request: FastifyRequest, problem: T
   logger.error(facts, problem.code === 'TW_INTERNAL' ? 'A request failed' : problem.message);
 }
 
-function addBodies(app: App, { admission, settings }: HttpContext): void {
-  const limits = { admission, maxBodyBytes: settings.maxBodyBytes };
+/** Bodies of the routes of `app` come as buffers of at most `maxBodyBytes`. */
+export function addBodies(app: App, { admission }: HttpContext, maxBodyBytes: number): void {
+  const limits = { admission, maxBodyBytes };
   app.removeAllContentTypeParsers();
   const parse = (request: FastifyRequest, payload: IncomingMessage): Promise<Buffer> => readBody(payload, request, limits);
   app.addContentTypeParser(['application/json', 'application/x-ndjson'], parse);

@@ -1,5 +1,9 @@
 import { type Clock, type Logger, silentLogger, systemClock, TailwaterError } from '../../base/index.ts';
 import type { EngineLike } from '../engine-types.ts';
+import { engineToolApi } from '../mcp/engine-tool-api.ts';
+import { MCP_PATH, McpFace } from '../mcp/mcp-face.ts';
+import { createMcpService } from '../mcp/service.ts';
+import type { McpSettings } from '../mcp/settings.ts';
 import { Admission } from './admission.ts';
 import { createApp } from './app.ts';
 import { type App, HTTP_DEFAULTS, type HttpContext, type HttpSettings } from './context.ts';
@@ -23,6 +27,8 @@ export interface HttpServerOptions extends Partial<HttpSettings> {
   port?: number;
   clock?: Clock;
   logger?: Logger;
+  /** Of the Model Context Protocol at /mcp. */
+  mcp?: Partial<McpSettings>;
 }
 
 /** A running HTTP face. The engine behind it belongs to the caller, who closes it after close(). */
@@ -35,7 +41,7 @@ export interface HttpServer {
 
 /** Serves an engine over HTTP (design, section 9). TW_SETTING when the address cannot be listened on. */
 export async function serve(engine: EngineLike, options: HttpServerOptions = {}): Promise<HttpServer> {
-  const { host = '127.0.0.1', port = 8787, clock = systemClock, logger = silentLogger, ...given } = options;
+  const { host = '127.0.0.1', port = 8787, clock = systemClock, logger = silentLogger, mcp = {}, ...given } = options;
   const settings = { ...HTTP_DEFAULTS, ...given };
   const admission = new Admission(settings.maxInFlight, settings.maxBufferedBytes);
   const followers = new Followers(settings.maxFollowers);
@@ -44,23 +50,26 @@ export async function serve(engine: EngineLike, options: HttpServerOptions = {})
   const app = createApp(context);
   app.register(async scope => addRoutes(scope as App, context));
   app.register(async scope => addIcebergCatalog(scope as App, context), { prefix: '/iceberg' });
+  const face = new McpFace(context, createMcpService(engineToolApi(engine), clock, mcp, isLoopback(host)));
+  app.register(async scope => face.addRoutes(scope as App), { prefix: MCP_PATH });
   const url = await listen(app, host, port);
   if (!isLoopback(host)) logger.warn({ host }, 'Listening beyond this machine without authentication');
   let closed: Promise<void> | null = null;
   return {
     url,
     close: () => {
-      closed ??= stop(app, context);
+      closed ??= stop(app, context, face);
       return closed;
     },
   };
 }
 
-async function stop(app: App, context: HttpContext): Promise<void> {
+async function stop(app: App, context: HttpContext, face: McpFace): Promise<void> {
   context.stopping = true;
   context.followers.endAll();
   const cut = context.clock.after(context.settings.drainMs, () => app.server.closeAllConnections());
   await app.close();
+  await face.close();
   cut.cancel();
 }
 
