@@ -1,4 +1,4 @@
-import { TailwaterError } from '../base/index.ts';
+import { isTailwaterError, TailwaterError } from '../base/index.ts';
 import { TableStates, type TableStore } from '../lakehouse/index.ts';
 import type { ObjectStore } from '../storage/index.ts';
 import type { Catalog, LogReader, LogShard, Segment, StreamDefinition } from '../streams/index.ts';
@@ -8,6 +8,7 @@ import type { ResidentTables } from './resident-tables.ts';
 
 /** Segments read before they are applied, when a node catches up with the log. */
 const REJOIN_SEGMENTS = 64;
+const MAX_REJOINS = 10;
 
 export interface LiveStreamsOptions {
   catalog: Catalog;
@@ -41,7 +42,9 @@ export class LiveStreams {
   static async open(options: LiveStreamsOptions): Promise<LiveStreams> {
     const streams = new LiveStreams(options);
     await streams.#replay();
-    streams.#stop.push(options.shard.onSegment(segment => streams.#fellBehind || streams.#apply(segment)));
+    streams.#stop.push(
+      options.shard.onSegment(segment => (streams.#fellBehind ? streams.#startRejoining() : streams.#apply(segment))),
+    );
     streams.#stop.push(
       options.shard.onReloaded(() => {
         streams.#fellBehind = true;
@@ -101,11 +104,22 @@ export class LiveStreams {
   }
 
   #startRejoining(): void {
-    this.#rejoining ??= this.#rejoin()
+    this.#rejoining ??= this.#rejoinFrom(MAX_REJOINS)
+      // Whoever comes next, a segment or a request, starts it again.
       .catch(() => {})
       .finally(() => {
         this.#rejoining = null;
       });
+  }
+
+  /** Again where the floor rose meanwhile. */
+  async #rejoinFrom(attempts: number): Promise<void> {
+    try {
+      await this.#rejoin();
+    } catch (error) {
+      if (attempts === 1 || this.#closed || !isTailwaterError(error, 'TW_HISTORY_EXPIRED')) throw error;
+      await this.#rejoinFrom(attempts - 1);
+    }
   }
 
   /**
