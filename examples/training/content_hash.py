@@ -1,6 +1,6 @@
 """A hash of what rows hold, whatever their order and their batches: equal hashes of two readers mean equal rows.
 
-As a command it adds up the hashes of parts: the shards of a scan come to the hash of the whole.
+As a command it adds up the hashes of parts: those of the shards of a scan come to that of the whole.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,10 +58,12 @@ def json_values(column: pa.Array) -> list[Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Adds up the content hashes of parts.")
-    parser.add_argument("hashes", nargs="+", type=lambda text: int(text, 16), metavar="hash", help="as read_scan.py prints it")
-    total = sum(parser.parse_args().hashes) % (1 << 8 * HASH_BYTES)
-    print(ContentHash(total))
+    parser = argparse.ArgumentParser(description="Adds up what read_scan.py printed of the shards of a scan, a line each, read from a pipe.")
+    parser.parse_args()
+    parts = [json.loads(line) for line in sys.stdin if line.strip()]
+    total = sum(int(part["hash"], 16) for part in parts) % (1 << 8 * HASH_BYTES)
+    whole = ContentHash(total, sum(part["rows"] for part in parts))
+    print(json.dumps({"rows": whole.rows, "hash": str(whole)}))
 
 
 if __name__ == "__main__":
