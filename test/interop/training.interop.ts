@@ -5,9 +5,10 @@ import { delimiter, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commandsOf, fencedBlocks } from '../docs/markdown.ts';
 import { type Done, ROOT, Shell } from '../docs/shell.ts';
-import { type Environment, prepareEnvironment, run } from './environment.ts';
+import { type Environment, prepareEnvironment } from './environment.ts';
 import { fillEvents, fillNotes, fillReadings, fillUsers } from './fixtures.ts';
 import { startNode } from './node.ts';
+import { run } from './programs.ts';
 
 const EXAMPLE = join(ROOT, 'examples', 'training');
 const ADDRESS = 'http://127.0.0.1:8787';
