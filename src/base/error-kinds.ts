@@ -205,6 +205,16 @@ export const ERROR_KINDS = {
     title: 'Tables of streams are written by Tailwater alone',
     action: 'Create, append to or delete the stream instead, or use a namespace of your own. Nothing was changed.',
   },
+  TW_CATALOG_VIEW_NOT_FOUND: {
+    status: 404,
+    title: 'There is no such view in the catalog',
+    action: 'Load the table of this name, or keep the view in a catalog of the engine’s own.',
+  },
+  TW_CATALOG_UNSUPPORTED: {
+    status: 406,
+    title: 'The catalog does not have this operation',
+    action: 'Use what GET /iceberg/v1/config names under `endpoints`. Nothing was changed.',
+  },
   TW_COMMIT_CONFLICT: {
     status: 409,
     title: 'The table is not as the commit requires',

@@ -18,6 +18,8 @@ export interface FileJournalOptions {
 }
 
 const DEFAULT_MAX_FILE_BYTES = 64 * 1024 * 1024;
+/** The active file is left for a new one when nothing needs it and it has at least this share of the bytes that it may have. */
+const SPENT_SHARE = 1 / 64;
 
 /**
  * A journal in a folder of append-only files of checksummed frames (design J7). The caller owns the folder exclusively and holds its
@@ -127,19 +129,12 @@ export class FileJournal implements Journal {
     });
   }
 
+  /** Also of the active file, once all of it is below the floor: a new one takes its place. */
   collect(): Promise<void> {
     return this.#housekeeping.run(async () => {
       this.#requireOpen();
-      const garbage = this.#files.below(this.#floor);
-      try {
-        for (const firstSeq of garbage) {
-          this.#files.forget(firstSeq);
-          await this.#fs.unlink(`${this.#folder}/${logFileName(firstSeq)}`);
-        }
-        if (garbage.length > 0) await this.#fs.syncFolder(this.#folder);
-      } catch (error) {
-        throw storageError(error, 'Cannot delete a journal file');
-      }
+      await this.#deleteGarbage();
+      if (await this.#commits.run(() => this.#leaveSpent())) await this.#deleteGarbage();
     });
   }
 
@@ -213,6 +208,28 @@ export class FileJournal implements Journal {
     this.#active = next;
     this.#files.add(next.index.firstSeq, index);
     this.#rotations++;
+  }
+
+  async #deleteGarbage(): Promise<void> {
+    const garbage = this.#files.below(this.#floor);
+    try {
+      for (const firstSeq of garbage) {
+        this.#files.forget(firstSeq);
+        await this.#fs.unlink(`${this.#folder}/${logFileName(firstSeq)}`);
+      }
+      if (garbage.length > 0) await this.#fs.syncFolder(this.#folder);
+    } catch (error) {
+      throw storageError(error, 'Cannot delete a journal file');
+    }
+  }
+
+  async #leaveSpent(): Promise<boolean> {
+    this.#requireOpen();
+    const { end, firstSeq, nextSeq } = this.#active.index;
+    // A file without entries, which may hold seals, has the name that the new one would have.
+    if (nextSeq === firstSeq || this.#floor < nextSeq || end < this.#maxFileBytes * SPENT_SHARE) return false;
+    await this.#rotate();
+    return true;
   }
 
   async #recover(seq: number, cause: unknown): Promise<CreateOutcome> {

@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fencedBlocks } from '../docs/markdown.ts';
-import { type Environment, prepareEnvironment, run } from './environment.ts';
+import { type Environment, prepareEnvironment } from './environment.ts';
 import { fillEvents, fillNotes, fillReadings, fillUsers } from './fixtures.ts';
 import { fetchingFiles, ICEBIRD_VERSION, icebirdRows } from './icebird-engine.ts';
 import { type RunningNode, startNode } from './node.ts';
 import { described, differenceOf, type Outcome, outcomesOf } from './outcomes.ts';
+import { run } from './programs.ts';
 import { writeReport } from './report.ts';
 import { type Expected, expectedOf, type Specification, specificationOf } from './specification.ts';
+
+const GUIDE = fileURLToPath(new URL('../../docs/ICEBERG.md', import.meta.url));
 
 let environment: Environment;
 let node: RunningNode;
@@ -62,6 +65,11 @@ const OWN = {
     'rewrite_data_files and expire_snapshots': { fewerFiles: true, rows: 291, snapshots: 1 },
     'rename and drop': ['orders'],
   },
+  trino: {
+    'write a table that another client created': [191, 8956, 2],
+    optimize: { fewerFiles: true, rows: 191 },
+    'rename and drop': [],
+  },
 };
 
 const READS = ['scan', 'types', 'filter', 'time travel', 'upserts and deletes', 'changes', 'schema evolution'];
@@ -80,6 +88,13 @@ const SCRIPTS: { name: string; script: string; packages: string[]; operations: s
     packages: ['pyspark', 'spark'],
     operations: ['list', ...READS, 'time filter', "append to a stream's table"],
     own: OWN.spark,
+  },
+  {
+    name: 'Trino',
+    script: 'trino_engine.py',
+    packages: ['trino'],
+    operations: ['list', ...READS, 'time filter', "append to a stream's table"],
+    own: OWN.trino,
   },
   {
     name: 'DuckDB',
@@ -143,7 +158,7 @@ describe('engines that nobody here wrote find what the API says', () => {
   });
 
   test('every program of the guide runs', async () => {
-    const guide = await readFile(pathOf('../../docs/ICEBERG.md'), 'utf8');
+    const guide = await readFile(GUIDE, 'utf8');
     const programs = fencedBlocks(guide).filter(block => ['python', 'sql'].includes(block.language));
     expect(new Set(programs.map(block => block.language)).size).toBe(2);
     if (lacking(['pyiceberg', 'pyspark', 'spark', 'duckdb']).length > 0) return;
@@ -171,7 +186,16 @@ async function check(name: string, script: string, packages: readonly string[], 
   }
   const path = pathOf(`engines/${script}`);
   const { icebergVersion, icebergJar } = environment;
-  judge(outcomesOf(name, await run(environment.python, [path], JSON.stringify({ ...spec, icebergVersion, icebergJar })), wanted));
+  const trino = { ...environment.trino, catalog: await trinoCatalog() };
+  const told = JSON.stringify({ ...spec, icebergVersion, icebergJar, trino });
+  judge(outcomesOf(name, await run(environment.python, [path], told), wanted));
+}
+
+/** The catalog's properties, as the guide gives them. */
+async function trinoCatalog(): Promise<string> {
+  const blocks = fencedBlocks(await readFile(GUIDE, 'utf8')).filter(({ language }) => language === 'properties');
+  expect(blocks).toHaveLength(1);
+  return blocks[0].text.replaceAll('http://127.0.0.1:8787', node.url);
 }
 
 function pathOf(name: string): string {

@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Lacking, mavenFile, prepareTrino, type Trino } from './java.ts';
+import { exists, lastLine, type Ran, run } from './programs.ts';
 
 const REQUIREMENTS = fileURLToPath(new URL('requirements.txt', import.meta.url));
 const ICEBERG_VERSION = '1.10.0';
@@ -15,34 +16,10 @@ export interface Environment {
   icebergVersion: string;
   /** Null when Spark cannot run here. */
   icebergJar: string | null;
-  /** Why a package of the list, or `spark`, is not there. */
+  /** Null when Trino cannot run here. */
+  trino: Trino | null;
+  /** Why a package of the list, `spark` or `trino` is not there. */
   missing: Map<string, string>;
-}
-
-export interface Ran {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Spark's programs are short: compiling less of them is most of their time. */
-const ENVIRONMENT = { ...process.env, JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' };
-
-/** `input` is its standard input. A program that is not there ends with code -1. */
-export function run(program: string, args: readonly string[], input = ''): Promise<Ran> {
-  return new Promise(resolve => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: ENVIRONMENT });
-    const ran: Ran = { code: -1, stdout: '', stderr: '' };
-    child.stdout.setEncoding('utf8').on('data', text => {
-      ran.stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', text => {
-      ran.stderr += text;
-    });
-    child.on('error', error => resolve({ ...ran, stderr: error.message }));
-    child.on('close', code => resolve({ ...ran, code: code ?? -1 }));
-    child.stdin.on('error', () => {}).end(input);
-  });
 }
 
 /** Installs what is missing, by pip and Maven. A package that cannot be had leaves its engine out; Python itself must be there. */
@@ -53,9 +30,16 @@ export async function prepareEnvironment(): Promise<Environment> {
   const venv = join(cache, id);
   const python = join(venv, 'bin', 'python');
   const missing = await installPackages(venv, python, requirements);
-  const icebergJar = await icebergRuntime(cache);
+  const [icebergJar, trino] = [await icebergRuntime(cache), await prepareTrino(cache)];
   if (typeof icebergJar !== 'string') missing.set('spark', icebergJar.reason);
-  return { python, icebergVersion: ICEBERG_VERSION, icebergJar: typeof icebergJar === 'string' ? icebergJar : null, missing };
+  if ('reason' in trino) missing.set('trino', trino.reason);
+  return {
+    python,
+    icebergVersion: ICEBERG_VERSION,
+    icebergJar: typeof icebergJar === 'string' ? icebergJar : null,
+    trino: 'reason' in trino ? null : trino,
+    missing,
+  };
 }
 
 async function installPackages(venv: string, python: string, requirements: string): Promise<Map<string, string>> {
@@ -77,34 +61,7 @@ async function installPackages(venv: string, python: string, requirements: strin
   return missing;
 }
 
-async function icebergRuntime(cache: string): Promise<string | { reason: string }> {
+async function icebergRuntime(cache: string): Promise<string | Lacking> {
   if ((await run('java', ['-version'])).code !== 0) return { reason: 'Java is not installed' };
-  const jar = join(cache, `iceberg-spark-runtime-3.5_2.12-${ICEBERG_VERSION}.jar`);
-  if (await exists(jar)) return jar;
-  const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
-  for (const goal of [
-    ['get', '-Dtransitive=false'],
-    ['copy', `-DoutputDirectory=${cache}`],
-  ]) {
-    const { code, stdout, stderr } = await run('mvn', [
-      '-q',
-      '-B',
-      `${plugin}:${goal[0]}`,
-      `-Dartifact=${ICEBERG_ARTIFACT}`,
-      goal[1],
-    ]);
-    if (code !== 0) return { reason: `the Iceberg runtime for Spark cannot be had: ${lastLine(stdout + stderr)}` };
-  }
-  return jar;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.slice(0, 300) ?? '';
+  return mavenFile(cache, ICEBERG_ARTIFACT);
 }

@@ -1,5 +1,5 @@
-import type { Ran } from './environment.ts';
 import { linesOf, type Row } from './fixtures.ts';
+import type { Ran } from './programs.ts';
 import type { Expected } from './specification.ts';
 
 /** One line of the table in docs/INTEROP.md. */

@@ -12,9 +12,10 @@ streams, compacts them, asks every engine for the same things, compares the answ
 A stream's table holds 2,500 rows in two partitions over five days (nulls, long integers, texts beyond ASCII); an upsert stream has replaced and
 deleted keys; a third stream gains columns, and one of them widens from integers to floats. How each engine is connected is in [ICEBERG.md](ICEBERG.md).
 
-Left out: Trino, whose current versions need a newer Java than the 17 that Spark runs on. ClickHouse reads a table's folder: its database over a REST catalog
+ClickHouse reads a table's folder: its database over a REST catalog
 lists the tables, and asks for credentials to read them, which tables in a folder do not have. DuckDB writes
-no tables where the path of the data folder is not ASCII.
+no tables where the path of the data folder is not ASCII. Trino writes tables, and creates none: it wants a new table's folder to be empty, where the catalog has written the
+table's metadata by then, or to choose the folder, which is the catalog's to choose. Trino needs Java 24 or newer; Spark runs on 17.
 
 `;
 

@@ -128,6 +128,37 @@ describe('rotation', () => {
 });
 
 describe('collecting', () => {
+  test('gives back the file in use too, once nothing needs any of it, and goes on after the last entry', async () => {
+    const journal = await open(10_000);
+    await fill(journal, 1, 12);
+    await journal.writeCheckpoint({ seq: 12, bytes: utf8('state') });
+    await journal.raiseFloor(12);
+    await journal.collect();
+    expect(fs.bytesOf(FIRST).length).toBeGreaterThan(12 * FRAME_BYTES);
+    await journal.raiseFloor(13);
+    for (let run = 0; run < 2; run++) await journal.collect();
+    const logs = fs.paths().filter(path => path.endsWith('.log'));
+    expect(logs.map(path => fs.bytesOf(path).length)).toEqual([HEADER_BYTES]);
+    await journal.close();
+    const reopened = await open(10_000);
+    await reopened.collect();
+    expect(await reopened.create(12, utf8('again'))).toEqual({ kind: 'below-floor', floor: 13 });
+    await fill(reopened, 13, 14);
+    expect(await textsOf(reopened, 13)).toEqual([text(13), text(14)]);
+  });
+
+  test('leaves everything as it is when there is no space for a new file', async () => {
+    const journal = await open(10_000);
+    await fill(journal, 1, 12);
+    await journal.writeCheckpoint({ seq: 12, bytes: utf8('state') });
+    await journal.raiseFloor(13);
+    fs.capacityBytes = fs.paths().reduce((sum, path) => sum + fs.bytesOf(path).length, 0);
+    await expect(journal.collect()).rejects.toMatchObject({ code: 'TW_STORAGE_FULL' });
+    fs.capacityBytes = Number.POSITIVE_INFINITY;
+    await fill(journal, 13, 13);
+    expect(await textsOf(journal, 13)).toEqual([text(13)]);
+  });
+
   test('deletes whole files below the floor, never the last one', async () => {
     const journal = await open(120);
     await fill(journal, 1, 12);

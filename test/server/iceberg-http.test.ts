@@ -159,6 +159,37 @@ describe('the catalog over tables of other engines', () => {
     expect(await faultOf(server.fetch(`${tables}/t`))).toMatchObject({ status: 404, type: 'NoSuchTableException' });
   });
 
+  test('what it does not serve is refused by name, and views are not found, so that clients go on to tables', async () => {
+    const world = catalogWorld();
+    await withTable(world);
+    await using server = await startServer(fakeEngine({ iceberg: world.catalog }));
+    const refused = { status: 406, type: 'UnsupportedOperationException' };
+    const lab = `${V1}/namespaces/lab`;
+    const view = { name: 'v', schema: SCHEMA, 'view-version': {}, properties: {} };
+    const registration = { name: 'visits', 'metadata-location': 'file:///etc/passwd', overwrite: true };
+    const before = await jsonOf(server.fetch(`${lab}/tables/visits`));
+    for (const [path, body] of Object.entries({
+      [`${lab}/views`]: view,
+      [`${V1}/views/rename`]: { source: {}, destination: {} },
+      [`${lab}/register`]: registration,
+      [`${lab}/register-view`]: registration,
+      [`${lab}/tables/visits/plan`]: {},
+      [`${lab}/tables/visits/tasks`]: { 'plan-task': 't' },
+    })) {
+      expect({ path, ...(await faultOf(server.post(path, body))) }).toMatchObject({ path, ...refused });
+    }
+    expect((await faultOf(server.post(`${lab}/register`, registration))).message).toMatch(
+      /create the table.*GET \/iceberg\/v1\/config/,
+    );
+    expect(await faultOf(server.fetch(`${lab}/views`))).toMatchObject(refused);
+    const absent = { status: 404, type: 'NoSuchViewException' };
+    expect(await faultOf(server.fetch(`${lab}/views/v`))).toMatchObject(absent);
+    expect(await faultOf(server.post(`${lab}/views/v`, { requirements: [], updates: [] }))).toMatchObject(absent);
+    expect(await faultOf(server.fetch(`${lab}/views/v`, { method: 'DELETE' }))).toMatchObject(absent);
+    expect((await server.fetch(`${lab}/views/v`, { method: 'HEAD' })).status).toBe(404);
+    expect(await jsonOf(server.fetch(`${lab}/tables/visits`))).toEqual(before);
+  });
+
   test('a commit of which nobody knows whether it took effect is never called a failure', async () => {
     const memory = new MemoryObjectStore();
     let losing = false;

@@ -5,6 +5,8 @@ import type { ErrorCode, TailwaterError } from '../../../base/index.ts';
 const TYPES: Partial<Record<ErrorCode, string>> = {
   TW_NAMESPACE_NOT_FOUND: 'NoSuchNamespaceException',
   TW_TABLE_NOT_FOUND: 'NoSuchTableException',
+  TW_CATALOG_VIEW_NOT_FOUND: 'NoSuchViewException',
+  TW_CATALOG_UNSUPPORTED: 'UnsupportedOperationException',
   TW_NAMESPACE_EXISTS: 'AlreadyExistsException',
   TW_TABLE_EXISTS: 'AlreadyExistsException',
   TW_NAMESPACE_NOT_EMPTY: 'NamespaceNotEmptyException',

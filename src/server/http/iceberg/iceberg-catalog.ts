@@ -5,6 +5,7 @@ import { sendCatalogError } from './catalog-errors.ts';
 import { ANSWERS, sendExact } from './catalog-parts.ts';
 import { addNamespaceRoutes } from './namespace-routes.ts';
 import { addTableReads, addTableWrites } from './table-routes.ts';
+import { addUnservedRoutes } from './unserved-routes.ts';
 
 /** What clients may call: they ask for nothing else, such as views. */
 const ENDPOINTS = [
@@ -43,4 +44,5 @@ export function addIcebergCatalog(app: App, context: HttpContext): void {
   addNamespaceRoutes(app, context);
   addTableReads(app, context);
   addTableWrites(app, context);
+  addUnservedRoutes(app);
 }
