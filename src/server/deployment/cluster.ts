@@ -55,6 +55,11 @@ export class Cluster {
     this.#options.hints.publish({ kind: 'table', incarnation });
   }
 
+  /** This node changed the settings of a stream: the log does not say so. */
+  catalogChanged(): void {
+    this.#options.hints.publish({ kind: 'catalog' });
+  }
+
   stats(): ComponentStats[] {
     return [
       { component: 'log_follower', stats: this.#log.stats() },
