@@ -139,6 +139,23 @@ if (!hasRedis()) {
       await Promise.all([a.close(), b.close()]);
     }, 90_000);
 
+    test('nodes that start without Redis use it as soon as it is there', async () => {
+      await server.kill();
+      const { runs, run } = recordedRuns();
+      const link = new RedisLink({ url: server.url, prefix: 'late' }, systemClock, silentLogger);
+      const queue = new BullQueue({ link, clock: systemClock, run });
+      await expect(queue.request('s', 1)).rejects.toMatchObject({ code: 'TW_QUEUE_UNAVAILABLE' });
+      await systemClock.sleep(300);
+      await server.start();
+      await untilTrue(() => link.isReady);
+      const asked = queue.request('s', 1);
+      await untilTrue(() => runs.length === 1);
+      runs[0].finish();
+      await asked;
+      await queue.close();
+      link.close();
+    }, 60_000);
+
     test('a Redis that is silent counts as gone, until it speaks', async () => {
       const node = await openNode();
       server.signal('SIGSTOP');

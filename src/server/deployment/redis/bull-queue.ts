@@ -39,7 +39,7 @@ interface Waiter extends CompactionRequest {
  */
 export class BullQueue implements CompactionRequests {
   readonly #options: Required<BullQueueOptions>;
-  readonly #queue: Queue<CompactionRequest>;
+  #queue: Queue<CompactionRequest>;
   readonly #worker: Worker<CompactionRequest, number>;
   readonly #events: QueueEvents;
   readonly #waiters = new Set<Waiter>();
@@ -48,13 +48,13 @@ export class BullQueue implements CompactionRequests {
   readonly #stopListening: () => void;
   #timer: Timer | null = null;
   #closed = false;
+  #isQueueBroken = false;
 
   constructor(options: BullQueueOptions) {
     this.#options = { maxConcurrent: 1, maxAttempts: 5, baseDelayMs: 200, lockMs: 15_000, ...options };
     const { link, lockMs, maxConcurrent } = this.#options;
     const { prefix } = link;
-    const streams = { events: { maxLen: KEPT_EVENTS } };
-    this.#queue = new Queue('compaction', { connection: link.client, prefix, skipWaitingForReady: true, streams });
+    this.#queue = this.#openQueue();
     this.#events = new QueueEvents('compaction', { connection: link.open({ socketTimeout: SILENCE_MS }), prefix });
     this.#worker = new Worker('compaction', job => this.#execute(job), {
       connection: link.open({ socketTimeout: SILENCE_MS }),
@@ -65,7 +65,6 @@ export class BullQueue implements CompactionRequests {
       maxStalledCount: MAX_STALLS,
     });
     const failed = (error: Error): void => link.failed(error);
-    this.#queue.on('error', failed);
     this.#events.on('error', failed);
     this.#worker.on('error', failed);
     this.#worker.on('stalled', () => this.#counts.stalled++);
@@ -107,16 +106,32 @@ export class BullQueue implements CompactionRequests {
     timer.cancel();
   }
 
+  /** One whose first commands failed, such as when Redis went away just then, is of no use ever after. */
+  #openQueue(): Queue<CompactionRequest> {
+    const { link } = this.#options;
+    const streams = { events: { maxLen: KEPT_EVENTS } };
+    const queue = new Queue<CompactionRequest>('compaction', { connection: link.client, prefix: link.prefix, streams });
+    queue.on('error', error => link.failed(error));
+    queue.waitUntilReady().catch(() => {
+      this.#isQueueBroken = true;
+    });
+    return queue;
+  }
+
   async #add({ incarnation, throughSegment, priority, settle }: Waiter): Promise<void> {
     const { maxAttempts, baseDelayMs } = this.#options;
     const urgency = { priority: MAX_PRIORITY - Math.min(MAX_PRIORITY, priority) + 1 };
+    if (this.#isQueueBroken) {
+      this.#isQueueBroken = false;
+      this.#queue = this.#openQueue();
+    }
     try {
       await this.#queue.add(
         'compaction',
         { incarnation, throughSegment },
         {
           ...urgency,
-          jobId: incarnation,
+          jobId: idOf(incarnation),
           attempts: maxAttempts,
           backoff: { type: 'exponential', delay: baseDelayMs, jitter: 0.5 },
           removeOnComplete: true,
@@ -133,7 +148,7 @@ export class BullQueue implements CompactionRequests {
 
   /** A job that was there already takes over what is asked of it. What a race undoes is asked for again at its end. */
   async #extend(incarnation: string, throughSegment: number, priority: number): Promise<void> {
-    const job = await this.#queue.getJob(incarnation);
+    const job = await this.#queue.getJob(idOf(incarnation));
     if (job === undefined || job.data.throughSegment > throughSegment) return;
     const tolerate = (): void => {};
     if (job.data.throughSegment < throughSegment) await job.updateData({ incarnation, throughSegment }).catch(tolerate);
@@ -165,13 +180,13 @@ export class BullQueue implements CompactionRequests {
   }
 
   #listen(): void {
-    this.#events.on('progress', ({ jobId, data }) => this.#covered(jobId, Number(data)));
+    this.#events.on('progress', ({ jobId, data }) => this.#covered(streamOf(jobId), Number(data)));
     this.#events.on('completed', ({ jobId, returnvalue }) => {
-      this.#covered(jobId, Number(returnvalue));
-      for (const waiter of this.#waiters) if (waiter.incarnation === jobId) void this.#add(waiter);
+      this.#covered(streamOf(jobId), Number(returnvalue));
+      for (const waiter of this.#waiters) if (waiter.incarnation === streamOf(jobId)) void this.#add(waiter);
     });
     this.#events.on('failed', ({ jobId, failedReason }) => {
-      this.#fail(parseFailure(failedReason), waiter => waiter.incarnation === jobId);
+      this.#fail(parseFailure(failedReason), waiter => waiter.incarnation === streamOf(jobId));
     });
   }
 
@@ -199,11 +214,20 @@ export class BullQueue implements CompactionRequests {
   }
 
   async #addIfLost(waiter: Waiter): Promise<void> {
-    const job = await this.#queue.getJob(waiter.incarnation).catch(() => null);
+    const job = await this.#queue.getJob(idOf(waiter.incarnation)).catch(() => null);
     if (job !== undefined || !this.#waiters.has(waiter)) return;
     this.#counts.lost++;
     await this.#add(waiter);
   }
+}
+
+/** BullMQ takes no id that is a number. */
+function idOf(incarnation: string): string {
+  return `s-${incarnation}`;
+}
+
+function streamOf(jobId: string): string {
+  return jobId.slice(2);
 }
 
 function unavailable(): TailwaterError {

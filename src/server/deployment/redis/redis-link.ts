@@ -74,7 +74,7 @@ export class RedisLink {
   }
 
   #connect(options: RedisOptions): Redis {
-    const all: RedisOptions = {
+    const all: Omit<RedisOptions, 'replyMapping'> = {
       connectTimeout: CONNECT_TIMEOUT_MS,
       // BullMQ asks for it; what must not wait has a timeout instead.
       maxRetriesPerRequest: null,
