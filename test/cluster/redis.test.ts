@@ -29,7 +29,9 @@ async function metric(node: ClusterNode, name: string): Promise<number> {
 const s3 = realS3();
 if (s3 === null || !hasRedis()) {
   test('nodes that share Redis are left out', () => {
-    console.log('Left out: nodes on S3 and Redis. To include them: install redis-server; eval "$(test/storage/real-s3.sh start)"');
+    console.log(
+      'Left out: nodes on S3 and Redis. To include them: install redis-server; eval "$(test/storage/real-s3.sh start)"',
+    );
     expect(s3 !== null && hasRedis()).toBe(false);
   });
 } else {
@@ -90,7 +92,9 @@ if (s3 === null || !hasRedis()) {
       let stopped = false;
       const writers = ['p', 'q'].map(name => load([a.client, b.client], name, () => stopped));
       await goesOn(x, 'with Redis');
-      expect((await metric(w, 'tailwater_compaction_queue_completed')) + (await metric(x, 'tailwater_compaction_queue_completed'))).toBeGreaterThan(0);
+      expect(
+        (await metric(w, 'tailwater_compaction_queue_completed')) + (await metric(x, 'tailwater_compaction_queue_completed')),
+      ).toBeGreaterThan(0);
 
       await w.end('SIGKILL');
       await goesOn(x, 'after a worker was killed');

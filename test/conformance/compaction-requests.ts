@@ -45,7 +45,12 @@ export function compactionRequestsConformance(name: string, open: () => Promise<
       const { queue, runs, settle } = world;
       const all = [queue.request('first', 1)];
       await began(1);
-      for (const [stream, priority] of [['b', 10], ['c', 500], ['d', 10], ['e', 1000]] as const) {
+      for (const [stream, priority] of [
+        ['b', 10],
+        ['c', 500],
+        ['d', 10],
+        ['e', 1000],
+      ] as const) {
         all.push(queue.request(stream, 1, priority));
         await settle();
       }

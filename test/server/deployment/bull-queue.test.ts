@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom, silentLogger, systemClock } from '../../../src/base/index.ts';
 import { CompactionQueue } from '../../../src/lakehouse/index.ts';
+import type { Hint } from '../../../src/server/deployment/hints.ts';
 import { BullQueue } from '../../../src/server/deployment/redis/bull-queue.ts';
 import { RedisHints } from '../../../src/server/deployment/redis/redis-hints.ts';
 import { RedisLink } from '../../../src/server/deployment/redis/redis-link.ts';
-import type { Hint } from '../../../src/server/deployment/hints.ts';
 import { compactionRequestsConformance, recordedRuns } from '../../conformance/compaction-requests.ts';
 import { hasRedis, RedisServer } from '../../harness/redis-server.ts';
 import { VirtualClock } from '../../harness/virtual-clock.ts';

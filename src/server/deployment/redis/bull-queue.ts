@@ -191,8 +191,7 @@ export class BullQueue implements CompactionRequests {
   }
 
   #covered(incarnation: string, throughSegment: number): void {
-    const isCovered = (waiter: Waiter): boolean =>
-      waiter.incarnation === incarnation && waiter.throughSegment <= throughSegment;
+    const isCovered = (waiter: Waiter): boolean => waiter.incarnation === incarnation && waiter.throughSegment <= throughSegment;
     for (const waiter of this.#forget(isCovered)) waiter.settle.resolve();
   }
 
