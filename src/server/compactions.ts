@@ -94,11 +94,6 @@ export class Compactions {
     return this.#queue.stats();
   }
 
-  /** Of the queue that nodes share; null: there is none. */
-  sharedStats(): Record<string, number> | null {
-    return this.#shared?.stats() ?? null;
-  }
-
   /** What is done to a table at the moment; null: nothing. */
   running(incarnation: string): TableJob | null {
     const job = this.#running.get(incarnation);

@@ -42,7 +42,6 @@ import { EngineContexts } from './contexts-api.ts';
 import { closeDataFolder, type OpenFolder, openDataFolder } from './data-folder.ts';
 import { Cluster } from './deployment/cluster.ts';
 import { LeaseClaims } from './deployment/compaction-claims.ts';
-import { noHints } from './deployment/hints.ts';
 import { NodeRedis } from './deployment/redis/redis.ts';
 import { requestStats } from './deployment/request-stats.ts';
 import { openS3Deployment } from './deployment/s3-deployment.ts';
@@ -470,13 +469,12 @@ export class Engine implements EngineLike {
   #startCluster(): Cluster {
     const { settings, shard, catalog, streams, pinner } = this.#parts;
     const { clock, logger, cluster } = settings;
-    const hints = settings.hints ?? this.#redis?.hints ?? noHints;
+    const hints = settings.hints ?? this.#redis?.hints ?? null;
     return new Cluster({ shard, catalog, streams, pinner, hints, clock, logger, settings: cluster });
   }
 
   #stats(): ComponentStats[] {
     const { shard, embedders, streams, residents, folder, settings } = this.#parts;
-    const shared = this.#compactions.sharedStats();
     const stats: ComponentStats[] = [
       { component: 'log', stats: shard.stats() },
       { component: 'compaction', stats: this.#compactions.stats() },
@@ -487,7 +485,6 @@ export class Engine implements EngineLike {
       ...this.#collections.stats(),
       ...(this.#cluster?.stats() ?? []),
       ...(this.#redis?.stats() ?? []),
-      ...(shared === null ? [] : [{ component: 'compaction_queue', stats: shared }]),
       ...(folder.requests === undefined ? [] : requestStats(folder.requests, settings.requestPrices)),
       ...(folder.cache === undefined ? [] : [{ component: 'object_cache', stats: folder.cache.stats() }]),
     ];

@@ -60,7 +60,7 @@ describe('a stream that lives', () => {
     const definition = definitionOf({});
     const parts: { part: string; done: () => void }[] = [];
     const stream = { definition, tail: { firstSegment: null }, advance: async () => {} } as unknown as LiveStream;
-    const streams = { get: () => stream, all: () => [stream] } as unknown as LiveStreams;
+    const streams = { get: () => stream, all: () => [stream], requireReady: () => {} } as unknown as LiveStreams;
     const runner = {
       run: ({ part }: { part: string }) => new Promise<null>(done => parts.push({ part, done: () => done(null) })),
       prune: async () => {},

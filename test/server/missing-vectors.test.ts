@@ -81,7 +81,7 @@ describe('rows that enter the table without a vector (C7)', () => {
       tail: { firstSegment: null },
       advance: async () => {},
     };
-    const streams = { all: () => [stream], get: () => stream } as unknown as LiveStreams;
+    const streams = { all: () => [stream], get: () => stream, requireReady: () => {} } as unknown as LiveStreams;
     const upkeepAtSeconds: number[] = [];
     const startMs = clock.nowMs();
     const runner = {

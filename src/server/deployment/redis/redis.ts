@@ -10,6 +10,7 @@ export class NodeRedis {
   readonly hints: RedisHints;
   readonly #link: RedisLink;
   readonly #clock: Clock;
+  #queue: SharedQueue | null = null;
 
   constructor(settings: RedisSettings, parts: { clock: Clock; random: Random; logger: Logger }) {
     this.#clock = parts.clock;
@@ -18,7 +19,8 @@ export class NodeRedis {
   }
 
   openQueue(run: RunJob): SharedQueue {
-    return new BullQueue({ link: this.#link, clock: this.#clock, run });
+    this.#queue = new BullQueue({ link: this.#link, clock: this.#clock, run });
+    return this.#queue;
   }
 
   warnings(): string[] {
@@ -27,7 +29,9 @@ export class NodeRedis {
   }
 
   stats(): ComponentStats[] {
+    const queue = this.#queue === null ? [] : [{ component: 'compaction_queue', stats: this.#queue.stats() }];
     return [
+      ...queue,
       { component: 'redis', stats: this.#link.stats() },
       { component: 'redis_hints', stats: this.hints.stats() },
     ];
