@@ -30,11 +30,7 @@ export class NodeRedis {
 
   stats(): ComponentStats[] {
     const queue = this.#queue === null ? [] : [{ component: 'compaction_queue', stats: this.#queue.stats() }];
-    return [
-      ...queue,
-      { component: 'redis', stats: this.#link.stats() },
-      { component: 'redis_hints', stats: this.hints.stats() },
-    ];
+    return [...queue, { component: 'redis', stats: this.#link.stats() }, { component: 'redis_hints', stats: this.hints.stats() }];
   }
 
   close(): void {
