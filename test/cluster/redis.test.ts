@@ -90,7 +90,7 @@ if (s3 === null || !hasRedis()) {
       return ids;
     }
 
-    test('Redis and a worker killed under load: all that was acknowledged is there once, and compaction goes on throughout', async () => {
+    test('Redis and a worker killed under load: what was acknowledged is there once, and compaction goes on', async () => {
       const [a, b] = [await startOne('a', 'ingest,retrieve'), await startOne('b', 'ingest,retrieve')];
       const [w, x] = [await startOne('w', 'work'), await startOne('x', 'work')];
       await a.client.createStream('events', { kind: 'append' });
