@@ -245,6 +245,11 @@ export const ERROR_KINDS = {
     title: 'The storage does not answer',
     action: 'Try again later; acknowledged data is safe.',
   },
+  TW_QUEUE_UNAVAILABLE: {
+    status: 503,
+    title: 'The queue of the deployment does not answer',
+    action: 'Nothing: nodes do the work without it until Redis is back. Acknowledged data is safe.',
+  },
   TW_STORE_UNSAFE: {
     status: 500,
     title: 'The object store ignores write conditions',

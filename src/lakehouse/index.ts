@@ -38,7 +38,7 @@ export { lanceStorageOptions } from './lance/s3-options.ts';
 export { MemoryTableStore } from './model/memory-store.ts';
 export { CompactionQueue, type CompactionQueueOptions } from './queue/compaction-queue.ts';
 export { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger, compactionDue, type TailSize } from './queue/due.ts';
-export type { CompactionRequest } from './queue/job.ts';
+export { type CompactionRequest, type CompactionRequests, MAX_PRIORITY } from './queue/job.ts';
 export { earliestOffset, expiredCount } from './states/expired.ts';
 export { TableStates } from './states/table-states.ts';
 export { TableStatistics } from './statistics/statistics.ts';

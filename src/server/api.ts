@@ -207,6 +207,8 @@ export interface Health {
   status: 'ok' | 'degraded';
   /** What is wrong, one line each. */
   problems: string[];
+  /** What makes answers older or background work slower, while requests are answered as ever; absent where nothing does. */
+  warnings?: string[];
   streams: number;
   uptimeMs: number;
 }

@@ -1,5 +1,12 @@
-import type { Clock, Logger, Timer } from '../base/index.ts';
-import { CompactionQueue, compactionDue, expiryEveryMs } from '../lakehouse/index.ts';
+import { type Clock, isTailwaterError, type Logger, type Timer } from '../base/index.ts';
+import {
+  CompactionQueue,
+  type CompactionRequest,
+  type CompactionRequests,
+  compactionDue,
+  expiryEveryMs,
+  MAX_PRIORITY,
+} from '../lakehouse/index.ts';
 import type { LiveStream, LiveStreams } from '../snapshot/index.ts';
 import type { TableJob } from './api.ts';
 import type { CompactionRunner } from './compaction-process.ts';
@@ -15,14 +22,22 @@ const PAUSE_WHILE_CLAIMED_MS = 5000;
 /** Rows of a table that lack a vector are seen to this long after the last try, doubling while nothing is gained. */
 const FILL_EVERY_MS = 5000;
 const MAX_FILL_EVERY_MS = 600_000;
-/** Someone waits for it. */
-const URGENT = 1;
+/** Of a tail that has just become due; one ten times as large comes first, and what someone waits for before all. */
+const DUE = MAX_PRIORITY / 10;
 
 /** Where other nodes compact the same streams. */
 export interface SharedDeployment {
   claims: CompactionClaims | null;
+  /** Opens the queue that the nodes share, where there is one. While it cannot be reached each node goes by claims. */
+  openQueue?: (run: RunJob) => SharedQueue;
   /** Upkeep committed a table state. */
   onUpkeep(incarnation: string): void;
+}
+
+export type RunJob = (request: CompactionRequest, caughtUp: () => void) => Promise<void>;
+
+export interface SharedQueue extends CompactionRequests {
+  readonly isReady: boolean;
 }
 
 const ALONE: SharedDeployment = { claims: null, onUpkeep() {} };
@@ -34,6 +49,7 @@ export class Compactions {
   readonly #claims: CompactionClaims | null;
   readonly #onUpkeep: (incarnation: string) => void;
   readonly #queue: CompactionQueue;
+  readonly #shared: SharedQueue | null;
   readonly #settings: EngineSettings['compaction'];
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -64,7 +80,9 @@ export class Compactions {
       random: settings.random,
       run: (job, caughtUp) => this.#run(job.incarnation, job.throughSegment, { full: false, caughtUp }),
     });
-    if (this.#settings.auto && settings.roles.includes('work')) this.#watch();
+    const works = settings.roles.includes('work');
+    this.#shared = (works && shared.openQueue?.((request, caughtUp) => this.#runForOthers(request, caughtUp))) || null;
+    if (this.#settings.auto && works) this.#watch();
   }
 
   /** What the last failed compaction said; null after a success. */
@@ -100,13 +118,15 @@ export class Compactions {
   /** Resolves when the stream's table holds everything through the segment; `full`: and everything about it is up to date. */
   async compact(stream: LiveStream, throughSegment: number, full: boolean): Promise<void> {
     const { incarnation } = stream.definition;
-    await this.#queue.request(incarnation, throughSegment, URGENT);
+    await this.#submit(incarnation, throughSegment, MAX_PRIORITY);
+    // Another node may have done it.
+    if (this.#shared !== null) await stream.advance({ patient: true });
     if (full) await this.#run(incarnation, throughSegment, { full });
   }
 
   async close(): Promise<void> {
     this.#timer?.cancel();
-    await this.#queue.close();
+    await Promise.all([this.#queue.close(), this.#shared?.close()]);
     await this.#runner.close();
   }
 
@@ -129,7 +149,7 @@ export class Compactions {
       if (oldest === null) continue;
       const lagMs = this.#clock.nowMs() - (commitTimes.timeOf(oldest) ?? this.#clock.nowMs());
       if (lagMs < maxLagMs && shard.bytesAfter(oldest) < maxLagBytes) continue;
-      this.#queue.request(stream.definition.incarnation, shard.seq).catch(() => {});
+      this.#submit(stream.definition.incarnation, shard.seq).catch(() => {});
     }
   }
 
@@ -142,12 +162,49 @@ export class Compactions {
     const oldestAtMs = this.#streams.commitTimes.timeOf(oldest) ?? nowMs;
     const tail = { rows: stream.tail.rows, bytes: stream.tail.bytes, oldestAgeMs: nowMs - oldestAtMs };
     if (!compactionDue(tail, this.#settings)) return;
-    if (this.#claims !== null) void this.#compactIfUnclaimed(this.#claims, stream);
-    else this.#request(incarnation);
+    const pressure = Math.max(tail.rows / this.#settings.rows, tail.bytes / this.#settings.bytes);
+    const priority = Math.min(MAX_PRIORITY - 1, Math.round(DUE * pressure));
+    if (this.#shared?.isReady) void this.#compactByQueue(this.#shared, stream, priority);
+    else if (this.#claims !== null) void this.#compactIfUnclaimed(this.#claims, stream);
+    else this.#request(incarnation, priority);
   }
 
-  #request(incarnation: string): Promise<void> {
-    return this.#queue.request(incarnation, this.#streams.shard.seq).catch(() => {
+  /** By the queue that nodes share while it is there. */
+  async #submit(incarnation: string, throughSegment: number, priority = 0): Promise<void> {
+    if (this.#shared?.isReady) {
+      try {
+        return await this.#shared.request(incarnation, throughSegment, priority);
+      } catch (error) {
+        if (!isTailwaterError(error, 'TW_QUEUE_UNAVAILABLE')) throw error;
+      }
+    }
+    await this.#queue.request(incarnation, throughSegment, priority);
+  }
+
+  async #compactByQueue(queue: SharedQueue, stream: LiveStream, priority: number): Promise<void> {
+    const { incarnation } = stream.definition;
+    if (this.#claiming.has(incarnation)) return;
+    this.#claiming.add(incarnation);
+    try {
+      await queue.request(incarnation, this.#streams.shard.seq, priority);
+      await stream.advance({ patient: true });
+    } catch (error) {
+      // Without Redis this node goes by claims at its next look.
+      if (!isTailwaterError(error, 'TW_QUEUE_UNAVAILABLE')) this.#pause(incarnation, PAUSE_AFTER_FAILURE_MS);
+    } finally {
+      this.#claiming.delete(incarnation);
+    }
+  }
+
+  /** Another node may have asked for more than this one has seen. */
+  async #runForOthers({ incarnation, throughSegment }: CompactionRequest, caughtUp: () => void): Promise<void> {
+    const { shard } = this.#streams;
+    if (shard.seq < throughSegment || this.#streams.get(incarnation) === undefined) await shard.refresh();
+    await this.#run(incarnation, throughSegment, { full: false, caughtUp });
+  }
+
+  #request(incarnation: string, priority = 0): Promise<void> {
+    return this.#queue.request(incarnation, this.#streams.shard.seq, priority).catch(() => {
       this.#pause(incarnation, PAUSE_AFTER_FAILURE_MS);
     });
   }
@@ -193,7 +250,7 @@ export class Compactions {
     const isIdle = fill !== undefined && fill.nullVectors <= state.nullVectors;
     const everyMs = isIdle ? Math.min(fill.everyMs * 2, MAX_FILL_EVERY_MS) : FILL_EVERY_MS;
     this.#fills.set(incarnation, { nullVectors: state.nullVectors, everyMs, nextMs: nowMs + everyMs });
-    if (fill !== undefined) this.#queue.request(incarnation, state.logSeq).catch(() => {});
+    if (fill !== undefined) this.#submit(incarnation, state.logSeq).catch(() => {});
   }
 
   /** Records expire also in a stream that is not written to: upkeep takes them out. */
@@ -205,7 +262,7 @@ export class Compactions {
     const dueMs = this.#expiries.get(incarnation);
     if (dueMs !== undefined && nowMs < dueMs) return;
     this.#expiries.set(incarnation, nowMs + everyMs);
-    if (dueMs !== undefined) this.#queue.request(incarnation, state.logSeq).catch(() => {});
+    if (dueMs !== undefined) this.#submit(incarnation, state.logSeq).catch(() => {});
   }
 
   async #run(incarnation: string, throughSegment: number, options: { full: boolean; caughtUp?: () => void }): Promise<void> {

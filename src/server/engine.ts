@@ -42,6 +42,7 @@ import { EngineContexts } from './contexts-api.ts';
 import { closeDataFolder, type OpenFolder, openDataFolder } from './data-folder.ts';
 import { Cluster } from './deployment/cluster.ts';
 import { LeaseClaims } from './deployment/compaction-claims.ts';
+import { NodeRedis } from './deployment/redis/redis.ts';
 import { requestStats } from './deployment/request-stats.ts';
 import { openS3Deployment } from './deployment/s3-deployment.ts';
 import { Documents } from './documents/documents.ts';
@@ -84,6 +85,7 @@ export class Engine implements EngineLike {
   readonly #metrics: Metrics;
   /** Null on a folder, which is this process's alone. */
   readonly #cluster: Cluster | null;
+  readonly #redis: NodeRedis | null;
   readonly #openedAtMs: number;
   #closing: Promise<void> | null = null;
 
@@ -123,7 +125,9 @@ export class Engine implements EngineLike {
     const runner = this.#runner();
     const claims = parts.folder.shared ? new LeaseClaims(parts.folder.store, randomId(settings.random), this.#clock) : null;
     const onUpkeep = (incarnation: string): void => this.#cluster?.tableAdvanced(incarnation);
-    this.#compactions = new Compactions(streams, runner, settings, { claims, onUpkeep });
+    this.#redis = settings.redis === null ? null : new NodeRedis(settings.redis, settings);
+    const openQueue = this.#redis?.openQueue.bind(this.#redis);
+    this.#compactions = new Compactions(streams, runner, settings, { claims, onUpkeep, ...(openQueue && { openQueue }) });
     this.#collections = this.#startCollections(runner);
     this.#tagging = this.#startTagging();
     this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
@@ -190,7 +194,9 @@ export class Engine implements EngineLike {
   async changeStream(name: string, changes: StreamChanges): Promise<StreamInfo> {
     this.#require('ingest');
     const { catalog, features } = this.#parts;
-    return this.#info(await features.changingSource(check => catalog.change(name, changes, check)));
+    const changed = await features.changingSource(check => catalog.change(name, changes, check));
+    this.#cluster?.catalogChanged();
+    return this.#info(changed);
   }
 
   async deleteStream(name: string): Promise<void> {
@@ -314,9 +320,11 @@ export class Engine implements EngineLike {
     const failure = this.#compactions.lastFailure;
     if (failure !== null) problems.push(`The last compaction failed: ${failure}`);
     problems.push(...this.#parts.embeddings.problems());
+    const warnings = this.#redis?.warnings() ?? [];
     return {
       status: problems.length === 0 ? 'ok' : 'degraded',
       problems,
+      ...(warnings.length > 0 && { warnings }),
       streams: this.#parts.catalog.list().length,
       uptimeMs: this.#clock.nowMs() - this.#openedAtMs,
     };
@@ -354,6 +362,7 @@ export class Engine implements EngineLike {
     await embeddings.close();
     await this.#collections.close();
     await this.#compactions.close();
+    this.#redis?.close();
     await this.#sql.close();
     await shard.close();
     this.#metrics.close();
@@ -459,7 +468,8 @@ export class Engine implements EngineLike {
 
   #startCluster(): Cluster {
     const { settings, shard, catalog, streams, pinner } = this.#parts;
-    const { hints, clock, logger, cluster } = settings;
+    const { clock, logger, cluster } = settings;
+    const hints = settings.hints ?? this.#redis?.hints ?? null;
     return new Cluster({ shard, catalog, streams, pinner, hints, clock, logger, settings: cluster });
   }
 
@@ -474,6 +484,7 @@ export class Engine implements EngineLike {
       { component: 'sql', stats: this.#sql.stats() },
       ...this.#collections.stats(),
       ...(this.#cluster?.stats() ?? []),
+      ...(this.#redis?.stats() ?? []),
       ...(folder.requests === undefined ? [] : requestStats(folder.requests, settings.requestPrices)),
       ...(folder.cache === undefined ? [] : [{ component: 'object_cache', stats: folder.cache.stats() }]),
     ];

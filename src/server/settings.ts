@@ -5,7 +5,8 @@ import { RESIDENT_DEFAULTS, SQL_DEFAULTS, type SqlSettings } from '../snapshot/i
 import { AWS_REQUEST_PRICES, type RequestPrices } from '../storage/index.ts';
 import { COLLECTION_DEFAULTS, type CollectionSettings } from './collect/settings.ts';
 import { CLUSTER_DEFAULTS, type ClusterSettings } from './deployment/cluster.ts';
-import { type Hints, noHints } from './deployment/hints.ts';
+import type { Hints } from './deployment/hints.ts';
+import type { RedisSettings } from './deployment/redis/redis-link.ts';
 import type { S3Storage } from './deployment/s3-deployment.ts';
 import { ROLES, type Role } from './roles.ts';
 
@@ -22,8 +23,10 @@ export interface EngineOptions {
   roles?: readonly Role[];
   /** How a node follows what others do. */
   cluster?: Partial<ClusterSettings>;
-  /** Carries "something is new" between nodes; default: they poll. */
+  /** Carries "something is new" between nodes; default: by Redis where there is one, else they poll. */
   hints?: Hints;
+  /** Only makes several nodes on `storage` quicker. `prefix` default: made of bucket and prefix of the deployment. */
+  redis?: { url: string; prefix?: string };
   /** US dollars per 1,000 requests, for estimates in the metrics. Default: what AWS lists for S3 Standard. */
   requestPrices?: Partial<RequestPrices>;
   /** For streams with `embed.provider: "openai"`. `apiKey` defaults to the environment variable OPENAI_API_KEY. */
@@ -69,7 +72,8 @@ export interface EngineSettings {
   storage: S3Storage | null;
   roles: readonly Role[];
   cluster: ClusterSettings;
-  hints: Hints;
+  hints: Hints | null;
+  redis: RedisSettings | null;
   requestPrices: RequestPrices;
   lingerMs: number;
   maxLingerMs: number;
@@ -139,6 +143,13 @@ export const S3_DEFAULTS: StorageDefaults = {
 
 export const ENGINE_DEFAULTS = { maxTailRows: 4_000_000, maxTailBytes: 2 * 1024 ** 3, compactionThreads: 1 };
 
+/** On a folder there is nobody to talk to. */
+function redisOf({ redis, storage }: EngineOptions): RedisSettings | null {
+  if (redis === undefined || storage === undefined) return null;
+  const { bucket, prefix = '' } = storage.s3;
+  return { url: redis.url, prefix: redis.prefix ?? `tailwater:${bucket}/${prefix}` };
+}
+
 export function settingsOf(options: EngineOptions): EngineSettings {
   const apiKey = options.openai?.apiKey ?? process.env.OPENAI_API_KEY;
   const defaults = options.storage === undefined ? FOLDER_DEFAULTS : S3_DEFAULTS;
@@ -148,7 +159,8 @@ export function settingsOf(options: EngineOptions): EngineSettings {
     storage: options.storage ?? null,
     roles: options.roles ?? ROLES,
     cluster: { ...CLUSTER_DEFAULTS, ...options.cluster },
-    hints: options.hints ?? noHints,
+    hints: options.hints ?? null,
+    redis: redisOf(options),
     requestPrices: { ...AWS_REQUEST_PRICES, ...options.requestPrices },
     secrets: { openai: { ...options.openai, ...(apiKey === undefined ? {} : { apiKey }) } },
     lingerMs,

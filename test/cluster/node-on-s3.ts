@@ -15,7 +15,7 @@ export interface ClusterNode {
 /** `tailwater start --storage s3://…`, or `worker`, as a process of its own, once it listens. Credentials come by the environment. */
 export async function startNode(
   s3: S3Settings,
-  options: { dataDir: string; command?: 'start' | 'worker'; settings?: Record<string, string> },
+  options: { dataDir: string; command?: 'start' | 'worker'; settings?: Record<string, string>; env?: Record<string, string> },
 ): Promise<ClusterNode> {
   const { dataDir, command = 'start', settings = {} } = options;
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
@@ -23,6 +23,7 @@ export async function startNode(
   const args = [BIN, command, '--port', '0', '--json', '--log-level', 'warn', '--data', dataDir, ...storage, ...flags];
   const env = {
     ...process.env,
+    ...options.env,
     TAILWATER_S3_ACCESS_KEY_ID: s3.credentials!.accessKeyId,
     TAILWATER_S3_SECRET_ACCESS_KEY: s3.credentials!.secretAccessKey,
   };

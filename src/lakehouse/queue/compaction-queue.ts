@@ -1,5 +1,5 @@
 import { type Clock, isTailwaterError, type Random, TailwaterError, type Timer } from '../../base/index.ts';
-import { CompactionJob, type CompactionRequest } from './job.ts';
+import { CompactionJob, type CompactionRequest, type CompactionRequests } from './job.ts';
 
 export interface CompactionQueueOptions {
   clock: Clock;
@@ -25,7 +25,7 @@ const MAX_DELAY_MS = 60_000;
  * Runs compactions in the process: per stream one job runs and at most one waits; requests for a stream join the job that
  * covers them. Higher priorities first, then first come, first served. TW_COMPACTION_FAILED is tried again with backoff.
  */
-export class CompactionQueue {
+export class CompactionQueue implements CompactionRequests {
   readonly #options: Required<CompactionQueueOptions>;
   readonly #waiting = new Map<string, CompactionJob>();
   readonly #running = new Map<string, CompactionJob>();

@@ -3,6 +3,21 @@ export interface CompactionRequest {
   throughSegment: number;
 }
 
+/**
+ * The port for asking for compactions. Per stream one job runs and at most one waits; higher priorities (0 to 1,000) come first; TW_COMPACTION_FAILED is
+ * tried again with backoff. What is deliberately not in it: exactly once. A job may run twice, also at the same time (C3).
+ */
+export interface CompactionRequests {
+  /** Resolves when the table holds every segment up to `throughSegment`. Default priority 0. Throws what the job failed with, TW_CLOSED. */
+  request(incarnation: string, throughSegment: number, priority?: number): Promise<void>;
+  stats(): Record<string, number>;
+  /** Lets what runs here finish; what waits fails with TW_CLOSED. */
+  close(): Promise<void>;
+}
+
+/** The most urgent priority: someone waits for it. */
+export const MAX_PRIORITY = 1000;
+
 /** One stream's turn: everyone who asked for it shares `done`. */
 export class CompactionJob {
   readonly incarnation: string;

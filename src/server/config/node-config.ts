@@ -50,8 +50,20 @@ export function nodeConfig(config: Config, env: Readonly<Record<string, string |
     sql: read.group('sql', ['memoryBytes', 'threads', 'concurrency', 'maxAnswerBytes']),
     requestPrices: read.group('prices', ['put', 'get', 'head', 'list', 'delete']),
     cluster: clusterOf(read),
+    ...present({ redis: redisOf(read, storage) }),
   };
   return { engine, host: read.text('host')!, port: Number(read.value('port')), logLevel: read.text('logLevel')! };
+}
+
+function redisOf(read: Reader, storage: string | undefined): EngineOptions['redis'] {
+  const url = read.given<string>('redis.url');
+  const prefix = read.given<string>('redis.prefix');
+  if (url === undefined) {
+    if (prefix !== undefined) throw contradiction('redis.prefix', 'redis.prefix needs redis.url');
+    return undefined;
+  }
+  if (storage === undefined) throw contradiction('redis.url', 'redis.url is for several nodes: it needs storage');
+  return { url, ...present({ prefix }) };
 }
 
 function clusterOf(read: Reader): NonNullable<EngineOptions['cluster']> {

@@ -291,6 +291,24 @@ const CLUSTER: readonly Setting[] = [
   ),
 ];
 
+const REDIS: readonly Setting[] = [
+  {
+    ...text(
+      'redis.url',
+      'redis://[user:password@]host[:port][/database], or rediss://',
+      /^rediss?:\/\/[^\s]+$/,
+      'Nodes tell each other what is new, and share background work, by this server. It may be lost at any moment.',
+    ),
+    secret: true,
+  },
+  text(
+    'redis.prefix',
+    'a text without blanks and braces',
+    /^[^\s{}\p{Cc}]+$/u,
+    'Begins the deployment’s names in Redis; `tailwater:` with bucket and prefix of the storage when it is not given.',
+  ),
+];
+
 const EMBEDDING: readonly Setting[] = [
   {
     ...text('openai.apiKey', 'a text', SOME_TEXT, 'For streams with `embed.provider` "openai".'),
@@ -312,6 +330,7 @@ export const SETTING_GROUPS: readonly { title: string; settings: readonly Settin
   { title: 'Log, reads and memory', settings: LOG },
   { title: 'Background work and SQL', settings: WORK },
   { title: 'Several nodes', settings: CLUSTER },
+  { title: 'Redis', settings: REDIS },
   { title: 'Embeddings', settings: EMBEDDING },
 ];
 

@@ -2,7 +2,7 @@ import type { Clock, Logger, Timer } from '../../base/index.ts';
 import type { LiveStreams, Pinner } from '../../snapshot/index.ts';
 import type { Catalog, LogShard, Segment } from '../../streams/index.ts';
 import type { ComponentStats } from '../metrics.ts';
-import type { Hint, Hints } from './hints.ts';
+import { type Hint, type Hints, noHints } from './hints.ts';
 import { LOG_FOLLOW_DEFAULTS, LogFollower, type LogFollowSettings } from './log-follower.ts';
 import { TABLE_FOLLOW_DEFAULTS, TableFollower, type TableFollowSettings } from './table-follower.ts';
 
@@ -24,7 +24,8 @@ export interface ClusterOptions {
   catalog: Catalog;
   streams: LiveStreams;
   pinner: Pinner;
-  hints: Hints;
+  /** Null: nodes only poll. */
+  hints: Hints | null;
   clock: Clock;
   logger: Logger;
   settings: ClusterSettings;
@@ -33,6 +34,7 @@ export interface ClusterOptions {
 /** What a node does because others share its deployment: it follows their segments, streams and tables, and tells them of its own. */
 export class Cluster {
   readonly #options: ClusterOptions;
+  readonly #hints: Hints;
   readonly #log: LogFollower;
   readonly #tables: TableFollower;
   readonly #stop: (() => void)[] = [];
@@ -40,19 +42,25 @@ export class Cluster {
   #refreshing: Promise<void> = Promise.resolve();
 
   constructor(options: ClusterOptions) {
-    const { shard, streams, pinner, hints, clock, logger, settings } = options;
+    const { shard, streams, pinner, clock, logger, settings } = options;
     this.#options = options;
+    this.#hints = options.hints ?? noHints;
     const isAwaited = (): boolean => [...streams.all()].some(stream => stream.isAwaited);
     this.#log = new LogFollower({ shard, refresh: () => pinner.refresh(), isAwaited, clock, settings: settings.log });
     this.#tables = new TableFollower({ streams, clock, logger, settings: settings.tables });
     this.#stop.push(shard.onSegment(segment => this.#applied(segment)));
-    this.#stop.push(hints.subscribe(hint => this.#hinted(hint)));
+    this.#stop.push(this.#hints.subscribe(hint => this.#hinted(hint)));
     this.#pollCatalog();
   }
 
   /** This node committed a table state. */
   tableAdvanced(incarnation: string): void {
-    this.#options.hints.publish({ kind: 'table', incarnation });
+    this.#hints.publish({ kind: 'table', incarnation });
+  }
+
+  /** This node changed the settings of a stream: the log does not say so. */
+  catalogChanged(): void {
+    this.#hints.publish({ kind: 'catalog' });
   }
 
   stats(): ComponentStats[] {
@@ -71,7 +79,7 @@ export class Cluster {
   }
 
   #applied({ controls, shard, seq }: Segment): void {
-    this.#options.hints.publish({ kind: 'segment', shard, seq });
+    this.#hints.publish({ kind: 'segment', shard, seq });
     if (controls.length > 0) this.#refreshCatalog();
   }
 

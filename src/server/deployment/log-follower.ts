@@ -30,6 +30,8 @@ export class LogFollower {
   #foreign = 0;
   #own = 0;
   #closed = false;
+  /** The newest entry that others spoke of while a look was on its way. */
+  #hintedSeq = -1;
 
   constructor(options: LogFollowerOptions) {
     this.#options = options;
@@ -40,7 +42,9 @@ export class LogFollower {
 
   /** Another node said that this entry exists. */
   hinted(seq: number): void {
-    if (seq > this.#options.shard.seq) this.#pollNow();
+    if (seq <= this.#options.shard.seq) return;
+    if (this.#polling !== null) this.#hintedSeq = seq;
+    this.#pollNow();
   }
 
   stats(): Record<string, number> {
@@ -76,7 +80,10 @@ export class LogFollower {
     this.#timer?.cancel();
     this.#polling = this.#poll().finally(() => {
       this.#polling = null;
-      this.#schedule();
+      const hintedSeq = this.#hintedSeq;
+      this.#hintedSeq = -1;
+      if (hintedSeq > this.#options.shard.seq) this.#pollNow();
+      else this.#schedule();
     });
   }
 

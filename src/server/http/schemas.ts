@@ -333,6 +333,7 @@ export const CollectionSchema = JsonObjectSchema;
 export const HealthSchema = Type.Object({
   status: oneOf(['ok', 'degraded']),
   problems: Type.Array(Type.String()),
+  warnings: Type.Optional(Type.Array(Type.String())),
   streams: Type.Integer(),
   uptimeMs: Type.Number(),
 });

@@ -82,6 +82,32 @@ describe('a node follows a log', () => {
     expect(shard.seq).toBe(2);
     await follower.close();
   });
+
+  test('told of a segment while it looks, it looks once more; told wrongly, no more than that', async () => {
+    const clock = new VirtualClock();
+    const log = { head: 0, own: 0 };
+    const { shard, refresh, polls } = shardOf(log);
+    const looking = async (): Promise<void> => {
+      await refresh();
+      await clock.sleep(50);
+    };
+    const follower = new LogFollower({ shard, refresh: looking, isAwaited: () => false, clock, settings });
+    await clock.advance(10 * 60_000);
+    const before = polls();
+    log.head = 1;
+    follower.hinted(1);
+    await clock.advance(10);
+    log.head = 2;
+    follower.hinted(2);
+    await clock.advance(100);
+    expect([shard.seq, polls() - before]).toEqual([2, 2]);
+    follower.hinted(99);
+    await clock.advance(10);
+    follower.hinted(99);
+    await clock.advance(200);
+    expect(polls() - before).toBe(4);
+    await follower.close();
+  });
 });
 
 describe('a node follows tables', () => {
