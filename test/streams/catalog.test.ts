@@ -25,14 +25,14 @@ class Deployment {
   }
 
   async open(
-    change: (name: string, journal: Journal) => Journal = (_, journal) => journal,
+    change: (name: string, journal: Journal) => Journal | Promise<Journal> = (_, journal) => journal,
   ): Promise<{ catalog: Catalog; shards: LogShard[] }> {
     const shards: LogShard[] = [];
     for (let shard = 0; shard < this.#shards; shard++) {
-      const journal = change(`log${shard}`, this.journal(`log${shard}`));
+      const journal = await change(`log${shard}`, this.journal(`log${shard}`));
       shards.push(await openShard(journal, { shard, random: seededRandom(++this.#seed) }));
     }
-    const journal = change('catalog', this.journal('catalog'));
+    const journal = await change('catalog', this.journal('catalog'));
     return {
       catalog: await Catalog.open({ journal, shards, clock: new VirtualClock(), random: seededRandom(++this.#seed) }),
       shards,
@@ -221,6 +221,21 @@ describe('an interruption between the catalog and the log', () => {
     await node.catalog.refresh();
     expect(node.shards[0].nextOffsets(node.catalog.require('s').incarnation)).toEqual([0]);
     await interrupted(deployment, catalog => catalog.delete('s'));
+    await node.catalog.refresh();
+    expect(node.shards[0].incarnations()).toEqual([]);
+  });
+
+  test('of a deletion is completed by a node that opened after its log, but before its catalog, had the stream', async () => {
+    const deployment = new Deployment();
+    const node = await deployment.open(async (name, journal) => {
+      if (name === 'catalog') {
+        await (await deployment.open()).catalog.create('s', APPEND);
+        await interrupted(deployment, catalog => catalog.delete('s'));
+      }
+      return journal;
+    });
+    await node.shards[0].refresh();
+    expect([node.catalog.list(), node.shards[0].incarnations().length]).toEqual([[], 1]);
     await node.catalog.refresh();
     expect(node.shards[0].incarnations()).toEqual([]);
   });

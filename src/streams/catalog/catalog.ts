@@ -30,6 +30,12 @@ export interface StreamChange {
   definition: StreamDefinition;
 }
 
+/** A stream's life that the log of a shard has. */
+interface LoggedLife {
+  shard: LogShard;
+  incarnation: string;
+}
+
 type ChangeListener = (change: StreamChange) => void;
 
 const CHECKPOINT_EVERY = 100;
@@ -65,11 +71,10 @@ export class Catalog {
 
   /** Recovers the catalog and completes in the logs what an interrupted create or delete left undone. */
   static async open(options: CatalogOptions): Promise<Catalog> {
-    // The logs are read before the catalog: a stream that they have and the catalog lacks has been deleted, not just created.
-    const live = options.shards.flatMap(shard => shard.incarnations().map(incarnation => ({ shard, incarnation })));
+    const logged = loggedIn(options.shards);
     const replica = await JournalReplica.open(options.journal, catalogMachine, { checkpointEvery: CHECKPOINT_EVERY });
     const catalog = new Catalog(options, replica);
-    for (const { shard, incarnation } of live) catalog.#unsettled.set(incarnation, shard);
+    catalog.#expectDeletions(logged);
     for (const stream of replica.state.byName.values()) catalog.#expect(stream);
     await catalog.#settleAll();
     return catalog;
@@ -161,7 +166,9 @@ export class Catalog {
 
   /** Learns what other nodes created and deleted, and completes in the logs what they may have left undone. */
   async refresh(): Promise<void> {
+    const logged = loggedIn(this.#shards);
     await this.#replica.refresh();
+    this.#expectDeletions(logged);
     await this.#settleAll();
   }
 
@@ -285,6 +292,12 @@ export class Catalog {
     if (shard !== undefined) this.#unsettled.set(stream.definition.incarnation, shard);
   }
 
+  /** Of lives that others began and ended while this replica jumped over both, nobody told it. */
+  #expectDeletions(logged: readonly LoggedLife[]): void {
+    const { byIncarnation } = this.#replica.state;
+    for (const { shard, incarnation } of logged) if (!byIncarnation.has(incarnation)) this.#unsettled.set(incarnation, shard);
+  }
+
   async #settleAll(): Promise<void> {
     for (const incarnation of [...this.#unsettled.keys()]) await this.#settle(incarnation);
   }
@@ -312,6 +325,11 @@ export class Catalog {
     if (!this.#replica.state.byIncarnation.has(incarnation)) await shard.refresh();
     return this.#replica.state.byIncarnation.has(incarnation) === (shard.nextOffsets(incarnation) !== undefined);
   }
+}
+
+/** To be read before the catalog: a stream that a log has and the catalog then lacks has been deleted, not just created. */
+function loggedIn(shards: readonly LogShard[]): LoggedLife[] {
+  return shards.flatMap(shard => shard.incarnations().map(incarnation => ({ shard, incarnation })));
 }
 
 function isSame(definition: StreamDefinition, normal: NormalSettings): boolean {
