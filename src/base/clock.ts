@@ -9,6 +9,8 @@ export interface Timer {
 export interface Clock {
   /** Wall-clock time, milliseconds since the Unix epoch. */
   nowMs(): number;
+  /** Milliseconds since some moment, on a clock that nobody sets; it may stand still while the machine sleeps. */
+  monotonicMs(): number;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Resolves after everything else that is ready has had its turn: for work that never waits and must not starve others. */
@@ -19,6 +21,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
   sleep: async (ms, signal) => {
     await delay(ms, undefined, signal ? { signal } : {});
   },

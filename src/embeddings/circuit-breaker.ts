@@ -9,7 +9,7 @@ export class CircuitBreaker {
   readonly #failures: number;
   readonly #openMs: number;
   #inARow = 0;
-  #openUntilMs = 0;
+  #openUntilMs = Number.NEGATIVE_INFINITY;
   #probing = false;
 
   constructor(clock: Clock, failures: number, openMs: number) {
@@ -25,9 +25,8 @@ export class CircuitBreaker {
   /** Throws TW_EMBEDDING_FAILED with retryAfterMs while the service is given its rest. */
   admit(): void {
     if (!this.isOpen) return;
-    const leftMs = this.#openUntilMs - this.#clock.nowMs();
-    // More than the whole rest is left only when the clock was set back.
-    if ((leftMs <= 0 || leftMs > this.#openMs) && !this.#probing) {
+    const leftMs = this.#openUntilMs - this.#clock.monotonicMs();
+    if (leftMs <= 0 && !this.#probing) {
       this.#probing = true;
       return;
     }
@@ -45,7 +44,7 @@ export class CircuitBreaker {
   failed(): void {
     this.#inARow++;
     this.#probing = false;
-    if (this.isOpen) this.#openUntilMs = this.#clock.nowMs() + this.#openMs;
+    if (this.isOpen) this.#openUntilMs = this.#clock.monotonicMs() + this.#openMs;
   }
 
   /** The attempt was given up by the caller: it says nothing about the service. */

@@ -39,7 +39,7 @@ export interface PinnerOptions {
 /** Finds the instant a request may be answered at (R2), and pins it (R1). */
 export class Pinner {
   readonly #options: PinnerOptions;
-  #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  #refreshedAt = { wallMs: Number.NEGATIVE_INFINITY, monotonicMs: Number.NEGATIVE_INFINITY };
 
   constructor(options: PinnerOptions) {
     this.#options = options;
@@ -142,17 +142,19 @@ export class Pinner {
     else if (demand.kind === 'strong' || !this.#refreshedWithin(demand.maxStalenessMs)) await this.refresh();
   }
 
-  /** A clock that was set back does not tell how long ago it was. */
+  /** Both clocks must say so: one may have been set back since, the other stood still while the machine slept. */
   #refreshedWithin(ms: number): boolean {
-    const agoMs = this.#options.clock.nowMs() - this.#refreshedAtMs;
-    return agoMs >= 0 && agoMs <= ms;
+    const { clock } = this.#options;
+    const { wallMs, monotonicMs } = this.#refreshedAt;
+    return clock.nowMs() - wallMs <= ms && clock.monotonicMs() - monotonicMs <= ms;
   }
 
   /** A strong read of the log; requests that allow some staleness are answered from it meanwhile. */
   async refresh(): Promise<void> {
-    const nowMs = this.#options.clock.nowMs();
-    await this.#options.streams.shard.refresh();
-    this.#refreshedAtMs = nowMs;
+    const { clock, streams } = this.#options;
+    const at = { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    await streams.shard.refresh();
+    this.#refreshedAt = at;
   }
 
   #segmentOf(position: Position): number {

@@ -106,6 +106,7 @@ describe('Embedder', () => {
     let setBackMs = 0;
     const jumping = {
       nowMs: () => clock.nowMs() - setBackMs,
+      monotonicMs: clock.monotonicMs.bind(clock),
       sleep: clock.sleep.bind(clock),
       turn: clock.turn.bind(clock),
       after: clock.after.bind(clock),

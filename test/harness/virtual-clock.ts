@@ -26,6 +26,10 @@ export class VirtualClock implements Clock {
     return this.#nowMs;
   }
 
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
   /** How many timers wait. */
   get pendingTimers(): number {
     return this.#timers.length;

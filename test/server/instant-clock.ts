@@ -7,6 +7,7 @@ export function instantClock(): Clock & { sleptMs: number[] } {
     sleptMs,
     turn: () => Promise.resolve(),
     nowMs: () => 0,
+    monotonicMs: () => 0,
     after: () => ({ cancel() {} }),
     sleep: async ms => {
       sleptMs.push(ms);

@@ -10,11 +10,12 @@ const HOUR_MS = 3_600_000;
 /** The system's clock, set forward when a test says so. */
 function movableClock(): Clock & { forward(ms: number): void } {
   let byMs = 0;
-  const { after, sleep, turn } = systemClock;
+  const { after, monotonicMs, sleep, turn } = systemClock;
   return {
     after: after.bind(systemClock),
     sleep: sleep.bind(systemClock),
     turn: turn.bind(systemClock),
+    monotonicMs: monotonicMs.bind(systemClock),
     nowMs: () => systemClock.nowMs() + byMs,
     forward: ms => {
       byMs += ms;

@@ -47,5 +47,4 @@ export function jump(world: World, operation: Of<'jump'>): void {
   const node = world.pick(operation.node);
   if (node === null) return;
   node.clock.offsetMs = operation.ms;
-  node.jumped = true;
 }

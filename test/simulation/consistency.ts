@@ -2,7 +2,6 @@ import { isTailwaterError } from '../../src/base/index.ts';
 import type { Consistency } from '../../src/snapshot/index.ts';
 import { decodeToken } from '../../src/streams/index.ts';
 import type { PlannedConsistency } from './plan.ts';
-import type { SimNode } from './sim-node.ts';
 import type { StreamModel } from './stream-model.ts';
 import { must } from './violation.ts';
 import type { World } from './world.ts';
@@ -16,12 +15,10 @@ export interface Demand {
   exact: number | null;
   /** The instant was named by its time: that can be found only where the log is kept. */
   byTime?: boolean;
-  /** `least` is owed only if this node's clock was never set. */
-  byClockOf?: SimNode;
 }
 
 /** Decides what the planned demand is now that the request goes out. */
-export function demandOf(world: World, planned: PlannedConsistency, node: SimNode): Demand {
+export function demandOf(world: World, planned: PlannedConsistency): Demand {
   const { truth, tokens } = world;
   const strong: Demand = { consistency: { strong: true }, least: truth.head, exact: null };
   switch (planned.kind) {
@@ -30,9 +27,8 @@ export function demandOf(world: World, planned: PlannedConsistency, node: SimNod
     case 'strong':
       return strong;
     case 'maxStaleness': {
-      // How long ago something was is known only to clocks that were never set.
       const least = truth.headAt(world.clock.nowMs() - planned.ms - 1);
-      return { consistency: { maxStalenessMs: planned.ms }, least, exact: null, byClockOf: node };
+      return { consistency: { maxStalenessMs: planned.ms }, least, exact: null };
     }
     case 'atLeast': {
       if (tokens.length === 0) return strong;
@@ -64,9 +60,9 @@ export function segmentOf(world: World, stream: number, token: string, demand: D
   const [{ seq }] = position.shards;
   const [{ incarnation }] = position.streams;
   must(seq <= world.truth.head, 'an answer is of something that was committed', () => ({ seq, head: world.truth.head }));
-  const { least, exact, consistency, byClockOf } = demand;
+  const { least, exact, consistency } = demand;
   const facts = (): object => ({ seq, least, exact, consistency });
-  must(seq >= least || byClockOf?.jumped === true, 'an answer is as fresh as demanded', facts);
+  must(seq >= least, 'an answer is as fresh as demanded', facts);
   must(exact === null || seq === exact, 'asOf answers are of exactly that instant', facts);
   world.tokens.push({ stream, incarnation, token, segment: seq });
   return seq;

@@ -19,6 +19,10 @@ export class ProcessClock implements Clock {
     return Math.floor(this.#clock.nowMs()) + this.offsetMs;
   }
 
+  monotonicMs(): number {
+    return this.#clock.nowMs();
+  }
+
   after(ms: number, run: () => void): Timer {
     if (this.#life.dead) return { cancel: () => {} };
     let cancelled = false;

@@ -23,7 +23,7 @@ export async function read(world: World, operation: Read, label: string): Promis
   const node = world.pick(operation.node);
   if (node === null) return;
   const model = world.truth.streamOf(world.definition(operation.stream).incarnation);
-  const demand = demandOf(world, operation.consistency, node);
+  const demand = demandOf(world, operation.consistency);
   try {
     const answer = run(world, node, model, operation, demand);
     const outcome = await Promise.race([answer, world.clock.sleep(TIMEOUT_MS).then(() => 'timeout')]);

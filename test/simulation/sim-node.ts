@@ -78,8 +78,6 @@ export class SimNode {
   readonly tables: TableStore;
   readonly journal: Journal;
   readonly collector: Collector;
-  /** Its clock has been set: what it says of durations may be wrong. */
-  jumped = false;
   readonly #parts: Parts;
   readonly #context: CompactionContext;
 
