@@ -23,15 +23,11 @@ export class CommitTimes {
     }
   }
 
-  get firstSegment(): number {
-    return this.#first;
-  }
-
   timeOf(segment: number): number | undefined {
     return this.#times[segment - this.#first];
   }
 
-  /** The last known segment committed at or before the time; undefined when that lies before the first known one. */
+  /** The last segment committed at or before the time; undefined when it is not between two known ones. */
   lastAtOrBefore(timeMs: number): number | undefined {
     let low = 0;
     let high = this.#times.length;
@@ -40,6 +36,6 @@ export class CommitTimes {
       if (this.#times[middle] <= timeMs) low = middle + 1;
       else high = middle;
     }
-    return low === 0 ? undefined : this.#first + low - 1;
+    return low === 0 || low === this.#times.length ? undefined : this.#first + low - 1;
   }
 }

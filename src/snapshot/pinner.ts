@@ -251,20 +251,19 @@ export class Pinner {
     }
     const { seq, commitTimeMs } = streams.shard;
     if (timeMs >= commitTimeMs) return seq;
-    const { commitTimes } = streams;
-    const known = commitTimes.lastAtOrBefore(timeMs);
+    const known = streams.commitTimes.lastAtOrBefore(timeMs);
     if (known !== undefined) return known;
-    const floor = await log.floor();
-    let low = floor - 1;
-    // After a start that replayed nothing, no time is known.
-    let high = commitTimes.firstSegment === 0 ? seq : commitTimes.firstSegment - 1;
+    let low = (await log.floor()) - 1;
+    let high = seq - 1;
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
       const segment = await log.read(middle);
       if (segment === null || segment.commitTimeMs <= timeMs) low = middle;
       else high = middle - 1;
     }
-    if (floor > 1 && low < (await log.floor())) throw timeExpired(timeMs);
+    // It may have risen meanwhile: what was gone when it was read was taken for older.
+    const floor = await log.floor();
+    if (floor > 1 && low < floor) throw timeExpired(timeMs);
     return low;
   }
 }

@@ -108,7 +108,9 @@ export class Truth {
     must(n === states.length + 1, 'table states are dense', () => ({ incarnation, n, newest: states.length }));
     const state = JSON.parse(fromUtf8(bytes)) as TableState;
     const model = this.streamOf(incarnation);
-    checkState(model, states.at(-1), state, this.head, this.commitTimeOf(Math.min(state.logSeq, this.head)));
+    // Of a deleted stream all states may be gone: a compactor that slept through it goes on from the one it remembers.
+    const before = this.dead.has(incarnation) ? undefined : states.at(-1);
+    checkState(model, before, state, this.head, this.commitTimeOf(Math.min(state.logSeq, this.head)));
     states.push(state);
     this.#onState(model, state);
   }
