@@ -60,8 +60,8 @@ export const STEPS: readonly Step[] = [
 
 async function start(tour: Tour, command: string): Promise<void> {
   const { stdout } = await tour.run(`${command} --help`);
-  expect(stdout).toMatch(/--port .*\(default: 8787\)/);
-  expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/--host .*\(default: "127\.0\.0\.1"\).*--data .*\(default: "\.tailwater"\)/);
+  const help = stdout.replaceAll(/\s+/g, ' ');
+  expect(help).toMatch(/--data .*\(default: \.tailwater\).*--host .*\(default: 127\.0\.0\.1\).*--port .*\(default: 8787\)/);
   tour.server = tour.shell.background(`${command} --port 0`);
   const line = await tour.server.line();
   const listening = /^Tailwater listens on http:\/\/127\.0\.0\.1:(\d+) \(data folder \.tailwater\)/.exec(line);

@@ -27,7 +27,7 @@ const SHOWN = new Set(['dataDir', 'storage', 'roles', 'host', 'port', 'logLevel'
 
 export function addStartCommand(program: Command, context: CliContext): void {
   const command = program.command('start').description('run a server on a data folder, or on S3, until it is told to stop');
-  addSettings(command).action((options: StartOptions) => start(options, context, {}));
+  addSettings(command, {}).action((options: StartOptions) => start(options, context, {}));
   addExamples(command, [
     'start',
     'start --data ./shop --port 9000',
@@ -40,16 +40,19 @@ export function addWorkerCommand(program: Command, context: CliContext): void {
   const command = program
     .command('worker')
     .description('run a node that only compacts and collects; its server has health and metrics');
-  addSettings(command).action((options: StartOptions) => start(options, context, { roles: 'work', port: '0' }));
+  const implied = { roles: 'work', port: '0' };
+  addSettings(command, implied).action((options: StartOptions) => start(options, context, implied));
   addExamples(command, ['worker --storage s3://lake/shop --data ./worker-1']);
 }
 
-function addSettings(command: Command): Command {
+function addSettings(command: Command, implied: Record<string, string>): Command {
   command.option('--config <file>', 'the configuration file; default: tailwater.config.ts or .json, where there is one');
   for (const setting of SETTINGS) {
     const flag = flagName(setting);
     if (flag === null) continue;
-    const option = new Option(`${flag} <value>`, setting.doc);
+    // Not commander's own default: what nobody gave must not win over the file.
+    const fallback = implied[setting.name] ?? setting.default;
+    const option = new Option(`${flag} <value>`, setting.doc + (fallback === null ? '' : ` (default: ${fallback})`));
     command.addOption(SHOWN.has(setting.name) ? option : option.hideHelp());
   }
   return command
