@@ -128,8 +128,15 @@ if (s3 === null || !hasRedis()) {
       stopped = true;
       const expected = (await Promise.all(writers)).flat();
       const last = await a.client.append('events', [{ value: { id: 'last' } }]);
-      for (const { client } of [a, b]) expect((await idsOf(client, last.token)).sort()).toEqual([...expected, 'last'].sort());
-      expect((await x.client.compact('events')).state!.rowCount).toBe(expected.length + 1);
+      const { length } = expected;
+      for (const { client } of [a, b]) {
+        expect((await idsOf(client, last.token)).sort()).toEqual([...expected, 'last'].sort());
+        const counted = await client.sql('SELECT count(*) AS records, count(DISTINCT id) AS ids FROM events', {
+          consistency: { atLeast: last.token },
+        });
+        expect(counted.rows).toEqual([[length + 1, length + 1]]);
+      }
+      expect((await x.client.compact('events')).state!.rowCount).toBe(length + 1);
     }, 240_000);
 
     test('a record is followed on another node as soon as a hint says so; without Redis as soon as a poll finds it', async () => {
