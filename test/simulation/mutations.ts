@@ -192,8 +192,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'maxStalenessMs is a second too lenient',
     file: 'src/snapshot/pinner.ts',
-    find: 'agoMs <= ms;',
-    replace: 'agoMs <= ms + 1_000;',
+    find: 'clock.nowMs() - wallMs <= ms && clock.monotonicMs() - monotonicMs <= ms;',
+    replace: 'clock.nowMs() - wallMs <= ms + 1_000 && clock.monotonicMs() - monotonicMs <= ms + 1_000;',
+  },
+  {
+    name: 'maxStalenessMs is measured on a clock that can be set',
+    file: 'src/snapshot/pinner.ts',
+    find: ' && clock.monotonicMs() - monotonicMs <= ms;',
+    replace: ';',
   },
   {
     name: 'asOf cuts one segment early',
