@@ -2,6 +2,7 @@ import type { Section } from '../lib/figures.ts';
 import { appends } from './appends.ts';
 import { bulk } from './bulk.ts';
 import { compaction } from './compaction.ts';
+import { context } from './context.ts';
 import { cranfield } from './cranfield.ts';
 import { features } from './features.ts';
 import { hybrid } from './hybrid.ts';
@@ -25,6 +26,7 @@ export const SECTIONS: readonly Section[] = [
   cranfield,
   memory,
   features,
+  context,
   scan,
   sql,
   tables,

@@ -1,6 +1,6 @@
 import type { TableRow } from '../lakehouse/index.ts';
 import type { Pinned } from '../snapshot/index.ts';
-import { recordSeq } from '../streams/index.ts';
+import { recordSeq, requiredEquality } from '../streams/index.ts';
 import type { SearchPlan } from './plan.ts';
 import { isWinner, sqlOf } from './table-legs.ts';
 
@@ -12,12 +12,22 @@ export async function newestTableRows(pinned: Pinned, plan: SearchPlan, wanted: 
   if (pinned.resident !== null) return pinned.resident.newest(wanted, row => isWinner(pinned, plan, row));
   const found: TableRow[] = [];
   let upper = pinned.table!.state.logSeq + 1;
-  for (let segments = FIRST_WINDOW_SEGMENTS; upper > 0 && found.length < wanted; segments *= WINDOW_GROWTH) {
+  for (
+    let segments = liesTogether(pinned, plan) ? upper : FIRST_WINDOW_SEGMENTS;
+    upper > 0 && found.length < wanted;
+    segments *= WINDOW_GROWTH
+  ) {
     const lower = Math.max(0, upper - segments);
     found.push(...(await newestOfWindow(pinned, plan, lower, upper, wanted - found.length)));
     upper = lower;
   }
   return found;
+}
+
+/** Whether all rows that can match lie side by side in the files: then every window would read the same ones. */
+function liesTogether({ definition }: Pinned, { filter }: SearchPlan): boolean {
+  const equal = filter === null ? null : requiredEquality(filter);
+  return equal !== null && definition.table.format === 'iceberg' && definition.table.sortBy[0] === equal.path;
 }
 
 async function newestOfWindow(

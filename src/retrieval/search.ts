@@ -8,7 +8,7 @@ import {
   type TailEmbeddings,
   tokenOf,
 } from '../snapshot/index.ts';
-import { matches, type StreamDefinition, type StreamRecord } from '../streams/index.ts';
+import { matches, requiredEquality, type StreamDefinition, type StreamRecord } from '../streams/index.ts';
 import { corpusScorer } from './corpus.ts';
 import { byScoreThenNewest, decayByAge, type FusedRow, fuse, type LegRow, rankOne } from './fuse.ts';
 import { newestTableRows } from './newest-leg.ts';
@@ -140,7 +140,8 @@ export class Searcher {
   }
 
   async #newest(pinned: Pinned, plan: SearchPlan): Promise<FusedRow<Candidate>[]> {
-    const fresh = pinned.tail.newest(plan.limit, accepter(pinned, plan)).map(ordinal => fromTail(pinned, ordinal, 1));
+    const equal = plan.filter === null ? null : requiredEquality(plan.filter);
+    const fresh = pinned.tail.newest(plan.limit, accepter(pinned, plan), equal).map(ordinal => fromTail(pinned, ordinal, 1));
     const missing = plan.limit - fresh.length;
     const rows = pinned.table === null || missing === 0 ? [] : await newestTableRows(pinned, plan, missing);
     const older = rows.map<Candidate>(row => ({ ...wholeHit(row, 1), tier: 'table' }));

@@ -15,7 +15,7 @@ export type {
   TableFormat,
   TimeUnit,
 } from './definition.ts';
-export { type Comparison, type Filter, filterPaths } from './filter/filter.ts';
+export { type Comparison, type Filter, filterPaths, requiredEquality } from './filter/filter.ts';
 export { matches } from './filter/matches.ts';
 export { parseFilter } from './filter/parse.ts';
 export { partitionOfKey } from './partitioner.ts';

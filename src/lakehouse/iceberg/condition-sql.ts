@@ -1,28 +1,39 @@
 import { type Condition, type Literal, parseCondition } from '../columns/sql-syntax.ts';
 import { duckText } from './duck.ts';
 
-/** A condition in the dialect that table stores are asked in, as DuckDB's SQL. */
-export function toDuckSql(where: string, columnOf: (name: string) => string): string {
-  return render(parseCondition(where), columnOf);
+export interface ConditionColumns {
+  /** What the column is called in the query. */
+  columnOf(name: string): string;
+  /** Whether it is known to be null in every row. */
+  isNull(name: string): boolean;
 }
 
-function render(condition: Condition, columnOf: (name: string) => string): string {
+/**
+ * A condition in the dialect that table stores are asked in, as DuckDB's SQL. What is known to be null is said as a constant: `a = 1 OR
+ * _extra IS NOT NULL` would keep DuckDB from leaving out row groups by `a`.
+ */
+export function toDuckSql(where: string, columns: ConditionColumns): string {
+  return render(parseCondition(where), columns);
+}
+
+function render(condition: Condition, columns: ConditionColumns): string {
   switch (condition.kind) {
     case 'and':
     case 'or':
-      return `(${condition.conditions.map(each => render(each, columnOf)).join(condition.kind === 'and' ? ' AND ' : ' OR ')})`;
+      return `(${condition.conditions.map(each => render(each, columns)).join(condition.kind === 'and' ? ' AND ' : ' OR ')})`;
     case 'not':
-      return `(NOT ${render(condition.condition, columnOf)})`;
+      return `(NOT ${render(condition.condition, columns)})`;
     case 'constant':
       return condition.value ? 'TRUE' : 'FALSE';
     case 'null':
-      return `${columnOf(condition.column)} IS ${condition.isNull ? '' : 'NOT '}NULL`;
+      if (columns.isNull(condition.column)) return condition.isNull ? 'TRUE' : 'FALSE';
+      return `${columns.columnOf(condition.column)} IS ${condition.isNull ? '' : 'NOT '}NULL`;
     case 'compare':
-      return `${columnOf(condition.column)} ${condition.operator} ${literal(condition.value)}`;
+      return `${columns.columnOf(condition.column)} ${condition.operator} ${literal(condition.value)}`;
     case 'in':
-      return `${columnOf(condition.column)} IN (${condition.values.map(literal).join(', ')})`;
+      return `${columns.columnOf(condition.column)} IN (${condition.values.map(literal).join(', ')})`;
     case 'contains':
-      return `contains(${columnOf(condition.column)}, ${duckText(condition.value)})`;
+      return `contains(${columns.columnOf(condition.column)}, ${duckText(condition.value)})`;
   }
 }
 

@@ -117,7 +117,7 @@ export class IcebergVersion implements TableVersion {
   async warm(): Promise<void> {}
 
   #sql(where: string | null | undefined): string | null {
-    return where == null ? null : toDuckSql(where, name => this.#rows.columnOf(name));
+    return where == null ? null : toDuckSql(where, this.#rows);
   }
 
   #changesReads(open: () => Promise<TableReads>): Promise<TableReads> {

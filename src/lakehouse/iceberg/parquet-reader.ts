@@ -92,11 +92,22 @@ export function fromFiles(files: readonly Pick<ReadFile, 'path'>[], fields: read
 }
 
 function selectOf(query: FileQuery, placed: boolean): string {
-  const columns = query.fields.map(readName);
+  const columns = query.fields.map(field => columnOf(query.files, field));
   if (placed) columns.push('file_index::BIGINT', 'file_row_number');
   const where = query.where === null ? '' : ` WHERE ${query.where}`;
   const order = query.orderBy === undefined ? '' : ` ORDER BY ${readName(query.orderBy)}`;
   return `SELECT ${columns.join(', ')} ${fromFiles(query.files, query.tableFields)}${where}${order}`;
+}
+
+/** A column that is null in every row is not read: it takes as long as any other. */
+function columnOf(files: readonly ReadFile[], field: IcebergField): string {
+  const isNull = files.every(({ file }) => isNullIn(file, field));
+  return isNull ? `NULL::${sqlType(field.type)} AS ${readName(field)}` : readName(field);
+}
+
+/** Whether the statistics of the file say that the field is null in every row. */
+export function isNullIn({ nullCounts, records }: TableFile, { id }: IcebergField): boolean {
+  return nullCounts.get(id) === records;
 }
 
 function liveRows(files: readonly ReadFile[], rows: number, places: ReadBatch['places']): Int32Array {

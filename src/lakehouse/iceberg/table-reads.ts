@@ -16,7 +16,16 @@ import { explainFault } from './file-checks.ts';
 import type { IcebergContext } from './iceberg-context.ts';
 import type { IcebergField, TableFile } from './iceberg-types.ts';
 import { currentSchema } from './metadata.ts';
-import { countFiles, type FileQuery, fromFiles, type ReadBatch, type ReadFile, readFiles, readName } from './parquet-reader.ts';
+import {
+  countFiles,
+  type FileQuery,
+  fromFiles,
+  isNullIn,
+  type ReadBatch,
+  type ReadFile,
+  readFiles,
+  readName,
+} from './parquet-reader.ts';
 import type { DeletedRows } from './position-deletes.ts';
 import type { IcebergTable } from './table-loader.ts';
 
@@ -204,7 +213,7 @@ export class TableReads {
       paths: files.map(({ path }) => path),
       from: fromFiles(files, fields, rows),
       columnOf: name => this.columnOf(name),
-      isNull: name => files.every(({ file }) => file.nullCounts.get(fieldNamed(fields, name).id) === file.records),
+      isNull: name => files.every(({ file }) => isNullIn(file, fieldNamed(fields, name))),
       deletedPlaces: files.flatMap(({ deleted }, at) => Array.from(deleted ?? [], position => at * PLACE_FACTOR + position)),
       hold: () => query.hold(files),
       explain: error => this.#explained(error, query),
@@ -217,6 +226,12 @@ export class TableReads {
     throw new TailwaterError('TW_BAD_REQUEST', {
       detail: `A condition names the column ${name}, which the table does not have.`,
     });
+  }
+
+  isNull(name: string): boolean {
+    const { data, fields } = this.#view;
+    const field = fieldNamed(fields, name);
+    return data.every(file => isNullIn(file, field));
   }
 
   #explained(error: unknown, query: FileQuery): Promise<unknown> {

@@ -15,6 +15,26 @@ export type Filter =
 
 export type Comparison = 'gt' | 'gte' | 'lt' | 'lte';
 
+/** A field that is this text, number, boolean or null. */
+export interface Equality {
+  path: string;
+  value: string | number | boolean | null;
+}
+
+/** The first equality that every match of the filter fulfils; null: there is none. */
+export function requiredEquality(filter: Filter): Equality | null {
+  if (filter.kind === 'and') {
+    for (const inner of filter.filters) {
+      const found = requiredEquality(inner);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+  if (filter.kind !== 'equal' || filter.negated) return null;
+  const { path, value } = filter;
+  return typeof value === 'object' && value !== null ? null : { path, value };
+}
+
 /** The distinct dotted paths that a filter reads, in order of appearance. */
 export function filterPaths(filter: Filter): string[] {
   const paths = new Set<string>();

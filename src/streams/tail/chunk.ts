@@ -2,6 +2,7 @@ import type { Segment, SegmentBatch } from '../segment-types.ts';
 import { grownTo } from './growable.ts';
 import { CHUNK_ROWS, ROW } from './row-flags.ts';
 import { TextIndex } from './text-index.ts';
+import { ValueIndexes } from './value-index.ts';
 import { VectorBlock } from './vector-block.ts';
 
 /** A chunk takes no further batch beyond this, so that trimming can release big records soon. */
@@ -49,6 +50,7 @@ export class TailChunk {
   lengths = new Uint32Array(0);
   readonly text: TextIndex | null;
   vectors: VectorBlock | null = null;
+  readonly values = new ValueIndexes();
   /** Over all rows, and all that superseded them so far. */
   readonly live: Totals = { rows: 0, documents: 0, tokens: 0, missing: 0 };
   /** The newest ordinal that superseded a row here; -1: none did. */

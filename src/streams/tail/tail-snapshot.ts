@@ -1,5 +1,6 @@
 import { byteString, type JsonValue, TailwaterError } from '../../base/index.ts';
 import type { StreamDefinition } from '../definition.ts';
+import type { Equality } from '../filter/filter.ts';
 import type { StreamRecord } from '../records.ts';
 import type { Bm25, CorpusStatistics } from '../text/bm25.ts';
 import { searchText } from '../text/record-text.ts';
@@ -76,8 +77,8 @@ export class TailSnapshot {
   value(ordinal: number): JsonValue {
     const known = this.#values.get(ordinal);
     if (known !== undefined) return known;
-    const { value } = this.record(ordinal);
-    const parsed = value === null ? null : parsedValue(value);
+    const chunk = chunkOf(this.#parts.chunks, ordinal);
+    const parsed = valueAtRow(chunk, ordinal - chunk.base);
     if (this.#values.size >= MAX_CACHED_VALUES) this.#values.delete(this.#values.keys().next().value!);
     this.#values.set(ordinal, parsed);
     return parsed;
@@ -110,17 +111,29 @@ export class TailSnapshot {
     return top.sorted().map(({ ordinal, goodness }) => ({ ordinal, score: 1 - goodness }));
   }
 
-  /** Ordinals of rows that win, newest first. */
-  newest(limit: number, accept?: Accept): number[] {
+  /** Ordinals of rows that win, newest first. `equal`: what every row that is accepted has, where something is known. */
+  newest(limit: number, accept?: Accept, equal: Equality | null = null): number[] {
     const found: number[] = [];
     for (const chunk of this.#parts.chunks.toReversed()) {
-      const firstRow = firstRowOf(this.#parts, chunk);
-      for (let row = endRowOf(this.#parts, chunk) - 1; row >= firstRow; row--) {
+      for (const row of this.#newestRows(chunk, equal)) {
         if (found.length >= limit) return found;
         if (chunk.wins(row, this.#parts.end) && (accept === undefined || accept(chunk.base + row))) found.push(chunk.base + row);
       }
     }
     return found;
+  }
+
+  *#newestRows(chunk: TailChunk, equal: Equality | null): Iterable<number> {
+    const firstRow = firstRowOf(this.#parts, chunk);
+    const endRow = endRowOf(this.#parts, chunk);
+    if (equal === null) {
+      for (let row = endRow - 1; row >= firstRow; row--) yield row;
+      return;
+    }
+    for (const row of chunk.values.rowsWith(equal, endRow, row => valueAtRow(chunk, row))) {
+      if (row < firstRow) return;
+      if (row < endRow) yield row;
+    }
   }
 
   /** Ordinals of rows that win, oldest first. */
@@ -222,6 +235,11 @@ export class TailSnapshot {
 
 export function recordOf(piece: Piece, row: number): StreamRecord {
   return recordAt(piece.batch, piece.index + row - piece.row, piece.segment);
+}
+
+function valueAtRow(chunk: TailChunk, row: number): JsonValue {
+  const { value } = recordOf(chunk.pieceOf(row), row);
+  return value === null ? null : parsedValue(value);
 }
 
 export function parsedValue(value: Uint8Array): JsonValue {
