@@ -42,7 +42,7 @@ export interface EngineOptions {
   /** The bound of all tails together; writes get TW_TAIL_FULL there. Defaults: 4,000,000 rows, 2 GiB. */
   maxTailRows?: number;
   maxTailBytes?: number;
-  /** Rows of small tables that are kept in memory, indexed. Defaults: 256 MiB together (0: none), tables up to 50,000 rows. */
+  /** Rows of small tables that are kept in memory, indexed. Defaults: 512 MiB together (0: none), tables up to 200,000 rows. */
   maxResidentBytes?: number;
   maxResidentRows?: number;
   /** When a stream's tail is compacted without being asked. Defaults: 50,000 rows, 64 MiB, 60,000 ms. `auto: false` never does. */

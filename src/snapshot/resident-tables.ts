@@ -5,13 +5,13 @@ import { ResidentRows } from './resident-rows.ts';
 import type { TableView } from './table-view.ts';
 
 export interface ResidentSettings {
-  /** Memory for the rows of small tables, all together. Default 256 MiB; 0: none is kept. */
+  /** Memory for the rows of small tables, all together. Default 512 MiB; 0: none is kept. */
   maxResidentBytes: number;
-  /** Tables with more rows are searched in the table store only. Default 50,000. */
+  /** Tables with more rows are searched in the table store only. Default 200,000. */
   maxResidentRows: number;
 }
 
-export const RESIDENT_DEFAULTS: ResidentSettings = { maxResidentBytes: 256 * 1024 * 1024, maxResidentRows: 50_000 };
+export const RESIDENT_DEFAULTS: ResidentSettings = { maxResidentBytes: 512 * 1024 * 1024, maxResidentRows: 200_000 };
 
 /** Rows that are decoded in one go. */
 const BATCH_ROWS = 256;
@@ -52,6 +52,7 @@ export class ResidentTables {
   readonly #held = new Map<ResidentOwner, number>();
   readonly #waiting = new Map<ResidentOwner, { urgent: boolean }>();
   #running: Promise<void> | null = null;
+  #loading: ResidentOwner | null = null;
   #closed = false;
   readonly #counts = { loads: 0, evictions: 0 };
 
@@ -140,12 +141,14 @@ export class ResidentTables {
 
   #request(owner: ResidentOwner, urgent: boolean): void {
     const { view } = owner;
-    if (view === null || !(urgent ? this.#mayHave(owner, view) : this.#mayEnter(owner, view))) return;
+    // What is being loaded is looked at again if it is not the newest view by then.
+    if (view === null || owner === this.#loading || !(urgent ? this.#mayHave(owner, view) : this.#mayEnter(owner, view))) return;
     const waiting = this.#waiting.get(owner);
     if (waiting) waiting.urgent ||= urgent;
     else this.#waiting.set(owner, { urgent });
     this.#running ??= this.#run().finally(() => {
       this.#running = null;
+      this.#loading = null;
     });
   }
 
@@ -169,6 +172,7 @@ export class ResidentTables {
     for (let next = this.#mostUrgent(); next !== null; next = this.#mostUrgent()) {
       this.#waiting.delete(next);
       const owner = next;
+      this.#loading = owner;
       await this.#load(owner).catch(error => this.#report(owner, error));
     }
   }
@@ -182,6 +186,7 @@ export class ResidentTables {
     const { view } = owner;
     if (view === null || !this.#mayHave(owner, view)) return;
     const rows = await this.#loaded(view);
+    this.#loading = null;
     if (!owner.adopt(view, rows)) return this.appeared(owner);
     this.#held.set(owner, rows.bytes);
     this.#makeRoom(owner);

@@ -122,6 +122,23 @@ describe('rows of small tables in memory', () => {
     }
   });
 
+  test('are loaded once, however often the table is searched meanwhile', async () => {
+    const node = new Node(APPEND, 6);
+    node.world.log.append([{ partition: 0, key: 'a', value: { text: 'storm' } }]);
+    await node.world.compact();
+    await node.advance();
+    const { residents, stream } = node;
+    const before = residents.stats().loads;
+    stream.evict();
+    residents.released(stream);
+    for (let search = 0; stream.resident === null && search < 1000; search++) {
+      residents.searched(stream);
+      await Promise.resolve();
+    }
+    await node.advance();
+    expect([stream.resident?.rowCount, residents.stats().loads - before]).toEqual([1, 1]);
+  });
+
   test('stay within the budget: a table that is searched gets room from the one searched longest ago', async () => {
     const first = new Node(APPEND, 2, { maxResidentBytes: 2_000 });
     const second = new Node(APPEND, 3, {}, first.residents);
