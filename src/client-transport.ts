@@ -12,6 +12,8 @@ import {
 export interface TailwaterClientOptions {
   /** Of the server, such as http://127.0.0.1:8787. */
   url: string;
+  /** Of a server that asks for one. */
+  apiKey?: string;
   /** Default: the global fetch. */
   fetch?: typeof fetch;
   /** Of one attempt; default 30,000. Compactions are given ten times as long. */
@@ -48,6 +50,7 @@ const MAX_WAIT_MS = 30_000;
 /** Sends requests: problem documents become TailwaterErrors, and what is safe to repeat is repeated a bounded number of times. */
 export class ClientTransport {
   readonly #url: string;
+  readonly #authorization: Record<string, string>;
   readonly #fetch: typeof fetch;
   readonly #timeoutMs: number;
   readonly #maxAttempts: number;
@@ -56,6 +59,7 @@ export class ClientTransport {
 
   constructor(options: TailwaterClientOptions) {
     this.#url = options.url.replace(/\/+$/, '');
+    this.#authorization = options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` };
     this.#fetch = options.fetch ?? fetch;
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#maxAttempts = options.maxAttempts ?? 5;
@@ -123,7 +127,7 @@ export class ClientTransport {
     try {
       return await this.#fetch(this.#url + path, {
         method,
-        headers,
+        headers: { ...this.#authorization, ...headers },
         signal,
         ...(body === undefined ? {} : { body }),
       });

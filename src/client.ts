@@ -13,6 +13,7 @@ import {
 } from './client-documents.ts';
 import { EventParser, type ServerEvent } from './client-events.ts';
 import { ClientFeatures } from './client-features.ts';
+import { ClientKeys } from './client-keys.ts';
 import { ClientTransport, type HttpRequest, problemOfEvent, type TailwaterClientOptions } from './client-transport.ts';
 import type { ContextAnswer, ContextRequest } from './context/index.ts';
 import type { QueryRequest } from './retrieval/index.ts';
@@ -73,6 +74,7 @@ export class TailwaterClient implements TailwaterApi {
   readonly #closed = new AbortController();
   readonly features: FeaturesApi;
   readonly contexts: ClientContexts;
+  readonly keys: ClientKeys;
 
   constructor(options: TailwaterClientOptions) {
     this.#options = options;
@@ -84,6 +86,7 @@ export class TailwaterClient implements TailwaterApi {
     };
     this.features = new ClientFeatures(sender, this.#transport.timeoutMs * 10);
     this.contexts = new ClientContexts(sender);
+    this.keys = new ClientKeys(sender);
   }
 
   /** Not bound to the tokens of single streams: it is strong unless `consistency` says otherwise. */

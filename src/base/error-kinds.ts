@@ -84,6 +84,22 @@ export const ERROR_KINDS = {
     title: 'The event time is missing, unreadable or too far in the future',
     action: 'Correct the time field or its declared unit. This record was not written.',
   },
+  TW_UNAUTHENTICATED: {
+    status: 401,
+    title: 'The server asks for a key',
+    action: 'Send the header `Authorization: Bearer <key>`; the CLI takes it from TAILWATER_API_KEY. Nothing was done.',
+  },
+  TW_FORBIDDEN: {
+    status: 403,
+    title: 'The key may not do this',
+    action:
+      'Use a key with the scope and the streams that the detail names; whoever has scope admin makes one. Nothing was done.',
+  },
+  TW_API_KEY_NOT_FOUND: {
+    status: 404,
+    title: 'There is no API key with this id',
+    action: 'GET /v1/keys lists keys by id. It may have been deleted already.',
+  },
   TW_STREAM_NOT_FOUND: {
     status: 404,
     title: 'There is no such stream',

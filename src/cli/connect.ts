@@ -36,7 +36,12 @@ export async function withTailwater(
 async function connect(options: CommonOptions, create: boolean): Promise<Connection> {
   const url = options.url ?? (await findServer(options.data))?.url;
   if (url !== undefined) {
-    const client = new TailwaterClient({ url, timeoutMs: TIMEOUT_MS, parse: parseExact });
+    const client = new TailwaterClient({
+      url,
+      timeoutMs: TIMEOUT_MS,
+      parse: parseExact,
+      ...(options.apiKey && { apiKey: options.apiKey }),
+    });
     return { api: client, reader: client };
   }
   if (!create) requireFolder(options.data);

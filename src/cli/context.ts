@@ -30,5 +30,7 @@ export const processContext: CliContext = {
 export interface CommonOptions {
   data: string;
   url?: string;
+  /** Of TAILWATER_API_KEY: others on the machine can read command lines. */
+  apiKey?: string;
   json?: boolean;
 }

@@ -9,6 +9,7 @@ import type { CollectionReport } from './collect/report.ts';
 import type { ContextsApi } from './contexts-api.ts';
 import type { DocumentsApi } from './documents-api.ts';
 import type { FeaturesApi } from './features-api.ts';
+import type { KeysApi } from './keys-api.ts';
 
 /** Text when the bytes are valid UTF-8, else base64. */
 export type ApiKey = string | { base64: string } | null;
@@ -226,6 +227,7 @@ export interface CollectApiOptions {
 export interface TailwaterApi extends DocumentsApi {
   readonly features: FeaturesApi;
   readonly contexts: ContextsApi;
+  readonly keys: KeysApi;
   /** Creates the stream; the same settings again are not an error. */
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;
   getStream(name: string): Promise<StreamInfo>;

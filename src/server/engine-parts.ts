@@ -1,9 +1,11 @@
 import { randomId } from '../base/index.ts';
+import { ContextDefinitions } from '../context/index.ts';
 import { AnswerLog, Datasets, FeatureEngine } from '../features/index.ts';
 import { Appender } from '../ingest/index.ts';
 import { ObjectJournal, Pins } from '../journal/index.ts';
 import { Embedders, LiveStreams, PastCuts, Pinner, ResidentTables, TailEmbeddings } from '../snapshot/index.ts';
 import { Catalog, LogReader, LogShard } from '../streams/index.ts';
+import { AccessKeys } from './access/access-keys.ts';
 import { type DataFolder, SHARD } from './data-folder.ts';
 import type { EngineSettings } from './settings.ts';
 
@@ -24,6 +26,8 @@ export interface Parts {
   features: FeatureEngine;
   datasets: Datasets;
   answers: AnswerLog;
+  contexts: ContextDefinitions;
+  keys: AccessKeys;
 }
 
 /** Opens what a node is made of, over a folder that is open already. What it throws leaves nothing but that to close. */
@@ -69,6 +73,8 @@ export async function openParts(settings: EngineSettings, folder: DataFolder): P
     answers,
     appender,
     pins,
+    contexts: new ContextDefinitions(store, clock, random),
+    keys: new AccessKeys(store, clock, random),
   };
 }
 

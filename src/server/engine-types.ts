@@ -13,6 +13,7 @@ import type {
   StreamPage,
 } from '../snapshot/index.ts';
 import type { StreamChanges, StreamDefinition, StreamRecord, StreamSettings } from '../streams/index.ts';
+import type { AccessKeys } from './access/access-keys.ts';
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
 import type { CollectOptions } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
@@ -53,6 +54,7 @@ export interface EngineLike {
   readonly features: FeaturesApi;
   readonly documents: EngineDocuments;
   readonly contexts: ContextsApi;
+  readonly keys: Pick<AccessKeys, 'create' | 'list' | 'remove' | 'find'>;
   /** Iceberg's REST catalog, over the tables of streams and those of other engines. */
   readonly iceberg: IcebergCatalog;
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;

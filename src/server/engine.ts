@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, isTailwaterError, randomId, systemRandom, TailwaterError, utf8 } from '../base/index.ts';
-import { type ContextAnswer, ContextAssembler, ContextDefinitions, type ContextRequest } from '../context/index.ts';
+import { type ContextAnswer, ContextAssembler, type ContextRequest } from '../context/index.ts';
 import { type Appender, type AppendResult, compileSchema, SOURCES_STREAM } from '../ingest/index.ts';
 import { ObjectJournal } from '../journal/index.ts';
 import type { IcebergCatalog } from '../lakehouse/index.ts';
@@ -72,6 +72,7 @@ export class Engine implements EngineLike {
   readonly #clock: Clock;
   readonly #appender: Appender;
   readonly contexts: EngineContexts;
+  readonly keys: Parts['keys'];
   readonly #contexts: ContextAssembler;
   readonly #searcher: Searcher;
   readonly #reader: StreamReader;
@@ -104,11 +105,11 @@ export class Engine implements EngineLike {
       clock: settings.clock,
       onSearch: definition => residents.searched(streams.require(definition)),
     });
-    const { tokenizer, clock, random } = settings;
+    const { tokenizer, clock } = settings;
     const assembler = { catalog, features: parts.features, pinner, searcher: this.#searcher, clock };
     this.#contexts = new ContextAssembler({ ...assembler, ...(tokenizer && { tokenizer }) });
-    const definitions = new ContextDefinitions(parts.folder.store, clock, random);
-    this.contexts = new EngineContexts(definitions, request => this.context(request));
+    this.contexts = new EngineContexts(parts.contexts, request => this.context(request));
+    this.keys = parts.keys;
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
     this.#scanner = new Scanner({ streams, pinner, pins: parts.pins, clock: settings.clock });

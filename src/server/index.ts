@@ -1,3 +1,4 @@
+export { type AccessKeyInfo, type AccessKeyInput, type NewAccessKey, SCOPES, type Scope } from './access/access-key.ts';
 export type {
   ApiKey,
   ApiRecord,
@@ -50,6 +51,7 @@ export type {
 } from './documents-api.ts';
 export type { FeaturesApi, ViewInput } from './features-api.ts';
 export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts';
+export type { KeysApi } from './keys-api.ts';
 export { serveMcpStdio } from './mcp/stdio.ts';
 export type { Role } from './roles.ts';
 export type { EngineOptions } from './settings.ts';

@@ -39,6 +39,7 @@ import type {
 } from './documents-api.ts';
 import { Engine } from './engine.ts';
 import type { FeaturesApi } from './features-api.ts';
+import type { KeysApi } from './keys-api.ts';
 import { openScanBody } from './scan-body.ts';
 import type { EngineOptions } from './settings.ts';
 
@@ -66,6 +67,10 @@ export class Tailwater implements TailwaterApi {
 
   get contexts(): ContextsApi {
     return this.#engine.contexts;
+  }
+
+  get keys(): KeysApi {
+    return this.#engine.keys;
   }
 
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo> {

@@ -1,5 +1,6 @@
 import { isJsonObject, systemClock, systemRandom, TailwaterError, utf8 } from '../../src/base/index.ts';
 import { IcebergCatalog, LocalTableFiles } from '../../src/lakehouse/index.ts';
+import { AccessKeys } from '../../src/server/access/access-keys.ts';
 import type { AppendAnswer, StreamInfo } from '../../src/server/api.ts';
 import { emptyReport } from '../../src/server/collect/report.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike } from '../../src/server/engine-types.ts';
@@ -69,6 +70,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
     documents: NO_DOCUMENTS,
     contexts: NO_CONTEXTS,
     context: noContext,
+    keys: new AccessKeys(new MemoryObjectStore(), systemClock, systemRandom),
     iceberg: new IcebergCatalog({
       streams: () => [],
       store: new MemoryObjectStore(),

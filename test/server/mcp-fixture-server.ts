@@ -22,6 +22,7 @@ export async function startFixture(): Promise<AsyncDisposable & { url: string }>
     admission,
     followers,
     metrics: new HttpMetrics(admission, followers),
+    authenticator: null,
     stopping: false,
   };
   const notify = (): ServerNotifier => face.notify;

@@ -23,7 +23,7 @@ type StartOptions = Record<string, string | boolean | undefined> & { json?: bool
 const SAME_SIGNAL_MS = 1000;
 
 /** Settings that most nodes are told; `docs/SETTINGS.md` has all of them. */
-const SHOWN = new Set(['dataDir', 'storage', 'roles', 'host', 'port', 'logLevel', 's3.endpoint', 's3.region']);
+const SHOWN = new Set(['dataDir', 'storage', 'roles', 'host', 'port', 'insecure', 'logLevel', 's3.endpoint', 's3.region']);
 
 export function addStartCommand(program: Command, context: CliContext): void {
   const command = program.command('start').description('run a server on a data folder, or on S3, until it is told to stop');
@@ -52,7 +52,9 @@ function addSettings(command: Command, implied: Record<string, string>): Command
     if (flag === null) continue;
     // Not commander's own default: what nobody gave must not win over the file.
     const fallback = implied[setting.name] ?? setting.default;
-    const option = new Option(`${flag} <value>`, setting.doc + (fallback === null ? '' : ` (default: ${fallback})`));
+    const text = setting.doc + (fallback === null ? '' : ` (default: ${fallback})`);
+    const option =
+      setting.kind === 'switch' ? new Option(`${flag} [value]`, text).preset('true') : new Option(`${flag} <value>`, text);
     command.addOption(SHOWN.has(setting.name) ? option : option.hideHelp());
   }
   return command
@@ -69,7 +71,15 @@ async function start(options: StartOptions, context: CliContext, implied: Record
   // A worker answers no command.
   const isNoted = roles?.some(role => role !== 'work') ?? true;
   try {
-    const server = await serve(tailwater.engine, { host: config.host, port: config.port, logger });
+    const { host, port, insecure, adminKey, tls } = config;
+    const server = await serve(tailwater.engine, {
+      host,
+      port,
+      logger,
+      insecure,
+      ...(adminKey && { adminKey }),
+      ...(tls && { tls }),
+    });
     try {
       if (isNoted) await writeServerNote(dataDir, { url: server.url, pid: process.pid });
       // Listening first: who reads the announcement may stop the server at once.

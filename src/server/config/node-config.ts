@@ -13,6 +13,9 @@ export interface NodeConfig {
   host: string;
   port: number;
   logLevel: string;
+  adminKey?: string;
+  tls?: { certFile: string; keyFile: string };
+  insecure: boolean;
 }
 
 /** What a configuration makes of a node. TW_SETTING for settings that do not go together. `env`: of the AWS SDK. */
@@ -52,7 +55,23 @@ export function nodeConfig(config: Config, env: Readonly<Record<string, string |
     cluster: clusterOf(read),
     ...present({ redis: redisOf(read, storage) }),
   };
-  return { engine, host: read.text('host')!, port: Number(read.value('port')), logLevel: read.text('logLevel')! };
+  return {
+    engine,
+    host: read.text('host')!,
+    port: Number(read.value('port')),
+    logLevel: read.text('logLevel')!,
+    insecure: read.given<boolean>('insecure') ?? false,
+    ...present({ adminKey: read.given<string>('adminKey'), tls: tlsOf(read) }),
+  };
+}
+
+function tlsOf(read: Reader): NodeConfig['tls'] {
+  const certFile = read.given<string>('tls.certFile');
+  const keyFile = read.given<string>('tls.keyFile');
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined)
+    throw contradiction('tls.certFile', 'tls.certFile and tls.keyFile go together; only one of them is given');
+  return { certFile, keyFile };
 }
 
 function redisOf(read: Reader, storage: string | undefined): EngineOptions['redis'] {

@@ -79,9 +79,31 @@ const SERVER: readonly Setting[] = [
     'host',
     'a name or an address',
     SOME_TEXT,
-    'Where the server listens. There is no authentication: others than this machine need a trusted network.',
+    'Where the server listens. What others than this machine can reach needs `adminKey`, or `insecure`.',
     '127.0.0.1',
   ),
+  {
+    ...text(
+      'adminKey',
+      'a text of 32 characters or more, without spaces',
+      /^[\x21-\x7e]{32,512}$/,
+      'With it every request needs a key: this one, which may do everything, or one that its holder made. docs/SECURITY.md.',
+    ),
+    secret: true,
+  },
+  text(
+    'tls.certFile',
+    'a path',
+    SOME_TEXT,
+    'The server’s certificate chain in PEM: it then speaks HTTPS. Read again when it changes.',
+  ),
+  text('tls.keyFile', 'a path', SOME_TEXT, 'The private key of `tls.certFile`, in PEM.'),
+  {
+    kind: 'switch',
+    name: 'insecure',
+    default: 'false',
+    doc: 'Listen beyond this machine without asking anybody for a key: for networks that are trusted themselves.',
+  },
   integer('port', { unit: null, min: 0, max: 65_535, default: 8787 }, 'The port of the server; 0 picks a free one.'),
   {
     kind: 'choice',

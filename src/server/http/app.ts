@@ -4,13 +4,16 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Ajv } from 'ajv';
 import fastify, { type FastifyReply, type FastifyRequest, type FastifySchemaCompiler } from 'fastify';
 import { TailwaterError } from '../../base/index.ts';
+import { addAuthorisation } from './authorise.ts';
 import type { App, HttpContext } from './context.ts';
 import { fromFastifyError, notFound, refuseConnection, sendProblem } from './problems.ts';
 import { readBody } from './read-body.ts';
+import type { TlsPair } from './tls-files.ts';
 
 /** A fastify instance without routes: bodies as buffers, problem documents for every failure, admission, metrics, OpenAPI. */
-export function createApp(context: HttpContext): App {
-  const app: App = fastify({
+export function createApp(context: HttpContext, tls: TlsPair | null = null): App {
+  const app = fastify({
+    ...(tls && { https: tls }),
     // Fastify's request logging costs more than an append; what fails is logged below.
     logger: false,
     bodyLimit: context.settings.maxBodyBytes,
@@ -23,12 +26,13 @@ export function createApp(context: HttpContext): App {
     frameworkErrors: (error, _request, reply) => {
       sendProblem(reply, fromFastifyError(error));
     },
-  }).withTypeProvider<TypeBoxTypeProvider>();
+  }).withTypeProvider<TypeBoxTypeProvider>() as App;
 
   app.setValidatorCompiler(compileValidator());
   app.setSerializerCompiler(() => data => JSON.stringify(data));
   answerErrors(app, context, sendProblem);
   addBodies(app, context, context.settings.maxBodyBytes);
+  addAuthorisation(app, context.authenticator);
   addAdmission(app, context);
   app.register(swagger, {
     openapi: {

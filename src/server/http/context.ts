@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { Clock, Logger } from '../../base/index.ts';
+import type { Authenticator } from '../access/authenticator.ts';
 import type { EngineLike } from '../engine-types.ts';
 import type { Admission } from './admission.ts';
 import type { Followers } from './followers.ts';
@@ -43,6 +44,8 @@ export interface HttpContext {
   admission: Admission;
   followers: Followers;
   metrics: HttpMetrics;
+  /** Null: nobody is asked who they are. */
+  authenticator: Authenticator | null;
   /** Set when the server stops: everything new is refused. */
   stopping: boolean;
 }

@@ -1,4 +1,6 @@
+import type { Server as TlsServer } from 'node:tls';
 import { type Clock, type Logger, silentLogger, systemClock, TailwaterError } from '../../base/index.ts';
+import { Authenticator } from '../access/authenticator.ts';
 import type { EngineLike } from '../engine-types.ts';
 import { engineToolApi } from '../mcp/engine-tool-api.ts';
 import { MCP_PATH, McpFace } from '../mcp/mcp-face.ts';
@@ -13,20 +15,28 @@ import { addIcebergCatalog } from './iceberg/iceberg-catalog.ts';
 import { addContextRoutes } from './routes/contexts.ts';
 import { addDocumentRoutes } from './routes/documents.ts';
 import { addFeatureRoutes } from './routes/features.ts';
+import { addKeyRoutes } from './routes/keys.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import { addQueryRoute, addRowRoutes } from './routes/query.ts';
 import { addRecordRoutes } from './routes/records.ts';
 import { addScanRoute, addSqlRoute } from './routes/scan.ts';
 import { addStreamRoutes, addTableRoutes } from './routes/streams.ts';
 import { addTagRoutes } from './routes/tags.ts';
+import { readTls, type TlsFiles, type TlsPair, watchTls } from './tls-files.ts';
 
 export interface HttpServerOptions extends Partial<HttpSettings> {
-  /** Default 127.0.0.1: there is no authentication, so other addresses are for networks that are trusted. */
+  /** Default 127.0.0.1. Others need `adminKey` or `insecure`. */
   host?: string;
   /** Default 8787; 0 picks a free one. */
   port?: number;
   clock?: Clock;
   logger?: Logger;
+  /** With it every request needs a key: this one, or one that its holder made (docs/SECURITY.md). Without it nobody is asked. */
+  adminKey?: string;
+  /** Whether a server without keys may listen beyond this machine; default false. */
+  insecure?: boolean;
+  /** With it the server speaks HTTPS; the files are read again when they change. */
+  tls?: TlsFiles;
   /** Of the Model Context Protocol at /mcp. */
   mcp?: Partial<McpSettings>;
 }
@@ -39,29 +49,40 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Serves an engine over HTTP (design, section 9). TW_SETTING when the address cannot be listened on. */
+/** Serves an engine over HTTP (design, section 9). TW_SETTING when the address cannot be listened on, or may not be for want of keys. */
 export async function serve(engine: EngineLike, options: HttpServerOptions = {}): Promise<HttpServer> {
-  const { host = '127.0.0.1', port = 8787, clock = systemClock, logger = silentLogger, mcp = {}, ...given } = options;
+  const { host = '127.0.0.1', port = 8787, clock = systemClock, logger = silentLogger, ...rest } = options;
+  const { adminKey, insecure = false, tls, mcp = {}, ...given } = rest;
+  if (adminKey === undefined && !insecure && !isLoopback(host)) throw unguarded(host);
+  const authenticator = adminKey === undefined ? null : new Authenticator(engine.keys, adminKey);
   const settings = { ...HTTP_DEFAULTS, ...given };
   const admission = new Admission(settings.maxInFlight, settings.maxBufferedBytes);
   const followers = new Followers(settings.maxFollowers);
   const metrics = new HttpMetrics(admission, followers);
-  const context: HttpContext = { engine, clock, logger, settings, admission, followers, metrics, stopping: false };
-  const app = createApp(context);
+  const parts = { admission, followers, metrics, authenticator };
+  const context: HttpContext = { engine, clock, logger, settings, ...parts, stopping: false };
+  const pair = tls === undefined ? null : await readTls(tls);
+  const app = createApp(context, pair);
   app.register(async scope => addRoutes(scope as App, context));
   app.register(async scope => addIcebergCatalog(scope as App, context), { prefix: '/iceberg' });
   const face = new McpFace(context, createMcpService(engineToolApi(engine), clock, mcp, isLoopback(host)));
   app.register(async scope => face.addRoutes(scope as App), { prefix: MCP_PATH });
   const url = await listen(app, host, port);
-  if (!isLoopback(host)) logger.warn({ host }, 'Listening beyond this machine without authentication');
+  if (!isLoopback(host) && authenticator === null) logger.warn({ host }, 'Listening beyond this machine without authentication');
+  const renewal = tls && pair ? watchTls(tls, pair, { clock, logger, use: renewed => useCertificate(app, renewed) }) : null;
   let closed: Promise<void> | null = null;
   return {
     url,
     close: () => {
+      renewal?.cancel();
       closed ??= stop(app, context, face);
       return closed;
     },
   };
+}
+
+function useCertificate(app: App, pair: TlsPair): void {
+  (app.server as unknown as TlsServer).setSecureContext(pair);
 }
 
 async function stop(app: App, context: HttpContext, face: McpFace): Promise<void> {
@@ -86,6 +107,7 @@ function addRoutes(app: App, context: HttpContext): void {
   addFeatureRoutes(app, context);
   addContextRoutes(app, context);
   addOperationRoutes(app, context);
+  addKeyRoutes(app, context);
 }
 
 async function listen(app: App, host: string, port: number): Promise<string> {
@@ -100,6 +122,15 @@ async function listen(app: App, host: string, port: number): Promise<string> {
       cause: error,
     });
   }
+}
+
+function unguarded(host: string): TailwaterError {
+  return new TailwaterError('TW_SETTING', {
+    detail:
+      `${host} can be reached from other machines, and this server would ask nobody for a key. ` +
+      'Set adminKey (TAILWATER_ADMIN_KEY), listen on 127.0.0.1, or say --insecure where the network itself is trusted.',
+    data: { setting: 'adminKey' },
+  });
 }
 
 function isLoopback(host: string): boolean {

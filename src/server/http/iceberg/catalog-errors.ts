@@ -18,6 +18,7 @@ const TYPES: Partial<Record<ErrorCode, string>> = {
 };
 
 const TYPES_BY_STATUS: Readonly<Record<number, string>> = {
+  401: 'NotAuthorizedException',
   403: 'ForbiddenException',
   404: 'NotFoundException',
   409: 'CommitFailedException',

@@ -1,6 +1,7 @@
 import { type TSchema, Type } from '@fastify/type-provider-typebox';
 import type { JsonValue } from '../../../base/index.ts';
 import type { HistoricalRequest, OnlineRequest, ServiceRequest } from '../../../features/index.ts';
+import { requireScope } from '../authorise.ts';
 import type { App, HttpContext } from '../context.ts';
 import { AnyObject, Consistency, deadlineMs, HistoricalBody, strict, ViewParams } from './feature-schemas.ts';
 import { addTrustRoutes } from './feature-trust.ts';
@@ -101,7 +102,10 @@ function addValueRoutes(app: App, { engine }: HttpContext): void {
   app.post(
     '/v1/features/historical',
     { preValidation: parseJsonBody, schema: schema('Training rows, point in time', { body: HistoricalBody }) },
-    async (request, reply) =>
-      sendJson(reply, JSON.stringify(await engine.features.historical(request.body as HistoricalRequest))),
+    async (request, reply) => {
+      const body = request.body as HistoricalRequest;
+      if (body.saveAs !== undefined) requireScope(request, 'write');
+      return sendJson(reply, JSON.stringify(await engine.features.historical(body)));
+    },
   );
 }

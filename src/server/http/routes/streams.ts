@@ -1,5 +1,6 @@
 import { Type } from '@fastify/type-provider-typebox';
 import type { StreamChanges, StreamSettings } from '../../../streams/index.ts';
+import { mayTouch } from '../authorise.ts';
 import type { App, HttpContext } from '../context.ts';
 import {
   CompactBody,
@@ -26,7 +27,10 @@ export function addStreamRoutes(app: App, { engine }: HttpContext): void {
   app.get(
     '/v1/streams',
     { schema: { summary: 'List streams', response: answers(Type.Object({ streams: Type.Array(StreamInfoSchema) })) } },
-    async (_request, reply) => sendJson(reply, JSON.stringify({ streams: await engine.listStreams() })),
+    async (request, reply) => {
+      const streams = await engine.listStreams();
+      return sendJson(reply, JSON.stringify({ streams: streams.filter(({ definition }) => mayTouch(request, definition.name)) }));
+    },
   );
   app.get(
     '/v1/streams/:stream',

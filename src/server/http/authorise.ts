@@ -1,0 +1,61 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { TailwaterError } from '../../base/index.ts';
+import type { Scope } from '../access/access-key.ts';
+import type { Authenticator, Identity } from '../access/authenticator.ts';
+import type { App } from './context.ts';
+import { scopesOf } from './route-scopes.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who sent it; null: nobody is asked. */
+    identity: Identity | null;
+  }
+}
+
+/** Before anything of a request is read: who sent it, and whether they may. Null: everyone may do everything. */
+export function addAuthorisation(app: App, authenticator: Authenticator | null): void {
+  app.decorateRequest('identity', null);
+  if (authenticator === null) return;
+  app.addHook('onRequest', async (request, reply) => {
+    const { url } = request.routeOptions;
+    const needed = url === undefined ? [] : scopesOf(request.method, url);
+    if (needed === null) return;
+    request.identity = await identified(authenticator, request, reply);
+    for (const scope of needed) requireScope(request, scope);
+    requireStream(request);
+  });
+}
+
+async function identified(authenticator: Authenticator, request: FastifyRequest, reply: FastifyReply): Promise<Identity> {
+  try {
+    return await authenticator.identify(request.headers.authorization);
+  } catch (error) {
+    reply.header('www-authenticate', 'Bearer realm="tailwater"');
+    throw error;
+  }
+}
+
+/** TW_FORBIDDEN. */
+export function requireScope({ identity }: FastifyRequest, scope: Scope): void {
+  if (identity === null || identity.scopes.includes(scope)) return;
+  throw forbidden(`The key "${identity.name}" has the scopes ${identity.scopes.join(', ')}; this needs ${scope}.`);
+}
+
+/** Whether the sender may know of the stream. */
+export function mayTouch({ identity }: FastifyRequest, stream: string): boolean {
+  return identity === null || identity.streams === null || identity.streams.some(prefix => stream.startsWith(prefix));
+}
+
+/** A key that is limited to some streams may ask only what names one of them in its path: SQL, contexts, views and tools may read any. */
+function requireStream(request: FastifyRequest): void {
+  const { identity, routeOptions } = request;
+  if (identity === null || identity.streams === null || routeOptions.url === '/v1/streams') return;
+  const { stream } = request.params as { stream?: string };
+  if (stream !== undefined && mayTouch(request, stream)) return;
+  const allowed = identity.streams.map(prefix => `${prefix}…`).join(', ');
+  throw forbidden(`The key "${identity.name}" is limited to what names one of the streams ${allowed} in its path.`);
+}
+
+function forbidden(detail: string): TailwaterError {
+  return new TailwaterError('TW_FORBIDDEN', { detail });
+}
