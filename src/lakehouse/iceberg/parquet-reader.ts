@@ -99,7 +99,7 @@ function selectOf(query: FileQuery, placed: boolean): string {
   return `SELECT ${columns.join(', ')} ${fromFiles(query.files, query.tableFields)}${where}${order}`;
 }
 
-/** A column that is null in every row is not read: it takes as long as any other. */
+/** A column of nulls alone is not read: that takes as long as reading values. */
 function columnOf(files: readonly ReadFile[], field: IcebergField): string {
   const isNull = files.every(({ file }) => isNullIn(file, field));
   return isNull ? `NULL::${sqlType(field.type)} AS ${readName(field)}` : readName(field);
