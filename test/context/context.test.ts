@@ -126,6 +126,27 @@ describe('a context', () => {
     );
   });
 
+  test('of an instant that is no longer kept says so', () =>
+    withEngine(
+      async tailwater => {
+        await prepare(tailwater);
+        const early = await tailwater.context(ASK);
+        for (let round = 0; round < 3; round++) {
+          await tailwater.append('users', [{ value: { id: 'ann', city: `c${round}` } }]);
+          await click(tailwater, 'ann', round);
+          for (const stream of ['clicks', 'users', 'help']) await tailwater.compact(stream, { full: true });
+        }
+        await tailwater.collect();
+        const now = await tailwater.context(ASK);
+        for (const asOf of [early.token, new Date(START_MS - 1).toISOString()]) {
+          const asked = tailwater.context({ ...ASK, consistency: { asOf } });
+          await expect(asked, asOf).rejects.toMatchObject({ code: 'TW_HISTORY_EXPIRED' });
+        }
+        expect(JSON.stringify(await tailwater.context({ ...ASK, consistency: { asOf: now.token } }))).toBe(JSON.stringify(now));
+      },
+      { clock: setClock(), collection: { auto: false, graceMs: 0, historySlack: 0, logHistoryMs: 0 } },
+    ));
+
   test('is defined by name, typed and versioned', () =>
     withEngine(async tailwater => {
       await prepare(tailwater);
