@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   eval: async () => (await import('./commands/eval.ts')).addEvalCommand,
   scan: async () => (await import('./commands/scan.ts')).addScanCommand,
   compact: async () => (await import('./commands/compact.ts')).addCompactCommand,
+  backup: async () => (await import('./commands/backup.ts')).addBackupCommand,
   keys: async () => (await import('./commands/keys.ts')).addKeysCommand,
   tag: async () => (await import('./commands/tag.ts')).addTagCommand,
   collect: async () => (await import('./commands/collect.ts')).addCollectCommand,
