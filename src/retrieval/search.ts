@@ -143,7 +143,7 @@ export class Searcher {
     const equal = plan.filter === null ? null : requiredEquality(plan.filter);
     const fresh = pinned.tail.newest(plan.limit, accepter(pinned, plan), equal).map(ordinal => fromTail(pinned, ordinal, 1));
     const missing = plan.limit - fresh.length;
-    const rows = pinned.table === null || missing === 0 ? [] : await newestTableRows(pinned, plan, missing);
+    const rows = pinned.table === null || missing === 0 ? [] : await newestTableRows(pinned, plan, missing, this.#options.clock);
     const older = rows.map<Candidate>(row => ({ ...wholeHit(row, 1), tier: 'table' }));
     return [...fresh, ...older].map(row => ({ row, score: row.score, ranks: {} }));
   }

@@ -1,6 +1,6 @@
-import { byteString, type Pace } from '../base/index.ts';
+import { byteString, fromUtf8, type JsonValue, type Pace } from '../base/index.ts';
 import type { IndexableRow, TableRow } from '../lakehouse/index.ts';
-import { type Bm25, RowIndex } from '../streams/index.ts';
+import { type Bm25, type Equality, RowIndex, ValueIndexes } from '../streams/index.ts';
 
 /** What the searches think of a row of the table; false: it is not wanted. */
 export type AcceptRow = (row: TableRow) => boolean;
@@ -13,6 +13,8 @@ export interface ResidentHit {
 
 /** What a row object and its place in the maps cost beside its value, estimated. */
 const BYTES_PER_ROW = 400;
+/** Rows that are indexed in one go. */
+const INDEX_ROWS = 256;
 
 /** Rows of several table states of one stream: newer states only add to it. */
 interface Shelf {
@@ -21,6 +23,7 @@ interface Shelf {
   readonly rows: TableRow[];
   /** Key -> its newest ordinal (upsert streams only). */
   readonly newest: Map<string, number>;
+  readonly values: ValueIndexes;
   valueBytes: number;
 }
 
@@ -41,7 +44,11 @@ export class ResidentRows {
   }
 
   static empty(): ResidentRows {
-    return new ResidentRows({ index: new RowIndex(), rows: [], newest: new Map(), valueBytes: 0 }, 0, new Set());
+    return new ResidentRows(
+      { index: new RowIndex(), rows: [], newest: new Map(), values: new ValueIndexes(), valueBytes: 0 },
+      0,
+      new Set(),
+    );
   }
 
   get rowCount(): number {
@@ -92,15 +99,39 @@ export class ResidentRows {
     return hits.map(({ ordinal, score }) => ({ row: this.#shelf.rows[ordinal], score }));
   }
 
-  /** The newest accepted rows, newest first. */
-  newest(limit: number, accept: AcceptRow): TableRow[] {
+  /** Makes `newest` by this field read only the rows that have the value; the first time reads all, at this pace. */
+  async indexBy(path: string, pace: Pace): Promise<void> {
+    const { values } = this.#shelf;
+    for (let count = values.indexedRows(path); count < this.#end; ) {
+      count = Math.min(this.#end, count + INDEX_ROWS);
+      values.extend(path, count, this.#valueAtRow);
+      if (pace.due) await pace.rest();
+    }
+  }
+
+  /** The newest accepted rows, newest first. `equal`: what every row that is accepted has, where something is known. */
+  newest(limit: number, accept: AcceptRow, equal: Equality | null = null): TableRow[] {
     const found: TableRow[] = [];
     const accepts = this.#accepting(accept);
-    for (let ordinal = this.#end - 1; ordinal >= 0 && found.length < limit; ordinal--) {
+    for (const ordinal of this.#newestOrdinals(equal)) {
+      if (found.length >= limit) break;
       if (accepts(ordinal)) found.push(this.#shelf.rows[ordinal]);
     }
     return found;
   }
+
+  *#newestOrdinals(equal: Equality | null): Iterable<number> {
+    if (equal === null) {
+      for (let ordinal = this.#end - 1; ordinal >= 0; ordinal--) yield ordinal;
+      return;
+    }
+    for (const ordinal of this.#shelf.values.rowsWith(equal, this.#end, this.#valueAtRow)) if (ordinal < this.#end) yield ordinal;
+  }
+
+  readonly #valueAtRow = (ordinal: number): JsonValue => {
+    const { value } = this.#shelf.rows[ordinal];
+    return value === null ? null : JSON.parse(fromUtf8(value));
+  };
 
   #accepting(accept: AcceptRow): (ordinal: number) => boolean {
     const { rows } = this.#shelf;

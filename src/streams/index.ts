@@ -15,7 +15,7 @@ export type {
   TableFormat,
   TimeUnit,
 } from './definition.ts';
-export { type Comparison, type Filter, filterPaths, requiredEquality } from './filter/filter.ts';
+export { type Comparison, type Equality, type Filter, filterPaths, requiredEquality } from './filter/filter.ts';
 export { matches } from './filter/matches.ts';
 export { parseFilter } from './filter/parse.ts';
 export { partitionOfKey } from './partitioner.ts';
@@ -34,6 +34,7 @@ export {
 export { RowIndex } from './tail/row-index.ts';
 export { StreamTail } from './tail/stream-tail.ts';
 export type { TailHit, TailSnapshot } from './tail/tail-snapshot.ts';
+export { ValueIndexes } from './tail/value-index.ts';
 export { analyze, LANCE_TEXT_INDEX } from './text/analyze.ts';
 export { BM25_DEFAULTS, Bm25, type CorpusStatistics } from './text/bm25.ts';
 export { embedText, searchText } from './text/record-text.ts';

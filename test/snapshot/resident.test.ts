@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { seededRandom, silentLogger } from '../../src/base/index.ts';
+import { fromUtf8, Pace, seededRandom, silentLogger } from '../../src/base/index.ts';
 import { MemoryTableStore, type TableRow } from '../../src/lakehouse/index.ts';
 import { ResidentTables } from '../../src/snapshot/index.ts';
 import { LiveStream } from '../../src/snapshot/live-stream.ts';
@@ -50,6 +50,13 @@ async function expectEqualToTable(rows: ResidentRows, view: TableView): Promise<
   const accepted = scanned.filter(({ row }) => accepts(row));
   expect(rows.rowCount).toBe(scanned.length);
   expect(rows.newest(1000, accepts).map(({ seq }) => seq)).toEqual(accepted.map(({ row }) => row.seq));
+  for (const text of new Set(scanned.map(({ row }) => textOf(row)).filter(text => text !== 'undefined'))) {
+    const equal = { path: 'text', value: text };
+    const same = accepted.filter(({ row }) => textOf(row) === text).map(({ row }) => row.seq);
+    expect(rows.newest(1000, row => accepts(row) && textOf(row) === text, equal).map(({ seq }) => seq)).toEqual(same);
+    await rows.indexBy('text', new Pace(new VirtualClock(), 5));
+    expect(rows.newest(2, row => accepts(row) && textOf(row) === text, equal).map(({ seq }) => seq)).toEqual(same.slice(0, 2));
+  }
 
   const bm25 = new Bm25({ documents: 20, tokens: 60, frequencies: [7, 3, 5] });
   const texts = accepted.flatMap(({ row, text }) => {
@@ -68,6 +75,10 @@ async function expectEqualToTable(rows: ResidentRows, view: TableView): Promise<
     expect(score).toBeCloseTo(distances.get(row.seq)!, 5);
     if (index > 0) expect(score).toBeGreaterThanOrEqual(near[index - 1].score);
   }
+}
+
+function textOf({ value }: TableRow): string {
+  return value === null ? '' : String(JSON.parse(fromUtf8(value)).text);
 }
 
 function cosine(vector: Float32Array): number {
