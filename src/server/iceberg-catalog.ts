@@ -7,15 +7,17 @@ import type { EngineSettings } from './settings.ts';
 export function icebergCatalog(parts: {
   settings: EngineSettings;
   catalog: Catalog;
-  folder: Pick<DataFolder, 'store' | 'files'>;
+  folder: Pick<DataFolder, 'store' | 'files' | 'tables'>;
 }): IcebergCatalog {
   const { settings, catalog, folder } = parts;
   return new IcebergCatalog({
     streams: () => catalog.list(),
     store: folder.store,
     files: folder.files.iceberg,
+    tables: folder.tables,
     warehouse: folder.files.warehouse,
     clock: settings.clock,
     random: settings.random,
+    logger: settings.logger,
   });
 }
