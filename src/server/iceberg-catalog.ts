@@ -1,15 +1,20 @@
 import { IcebergCatalog } from '../lakehouse/index.ts';
+import type { LiveStreams } from '../snapshot/index.ts';
 import type { Catalog } from '../streams/index.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { EngineSettings } from './settings.ts';
 
-/** The catalog of the tables of a deployment. */
-export function icebergCatalog(parts: {
-  settings: EngineSettings;
-  catalog: Catalog;
-  folder: Pick<DataFolder, 'store' | 'files' | 'tables'>;
-}): IcebergCatalog {
-  const { settings, catalog, folder } = parts;
+/** The catalog of the tables of a deployment. `tellOthers`: that a table state of this stream life was committed. */
+export function icebergCatalog(
+  parts: {
+    settings: EngineSettings;
+    catalog: Catalog;
+    streams: LiveStreams;
+    folder: Pick<DataFolder, 'store' | 'files' | 'tables'>;
+  },
+  tellOthers: (incarnation: string) => void,
+): IcebergCatalog {
+  const { settings, catalog, folder, streams } = parts;
   return new IcebergCatalog({
     streams: () => catalog.list(),
     store: folder.store,
@@ -19,5 +24,9 @@ export function icebergCatalog(parts: {
     clock: settings.clock,
     random: settings.random,
     logger: settings.logger,
+    onCommitted: async incarnation => {
+      tellOthers(incarnation);
+      await streams.get(incarnation)?.advance({ patient: true });
+    },
   });
 }

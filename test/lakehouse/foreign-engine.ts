@@ -11,13 +11,13 @@ import type { LoadedTable } from '../../src/lakehouse/iceberg-catalog/own-tables
 /** A live entry of a manifest, as it stands there. */
 interface Entry {
   status: number;
-  data_file: { content: number; file_path: string; record_count: number; file_size_in_bytes: number };
+  data_file: { content: number; file_path: string; record_count: number; file_size_in_bytes: number; partition: object };
 }
 
 /** What a rewrite does differently from a sound one. */
 export interface Rewrite {
   /** Of the data files, those that stay; default: none. */
-  keeps?(path: string, at: number): boolean;
+  keeps?(path: string, at: number, partition: object): boolean;
   /** SQL over the live rows of those that go, `live`; default: all of them, newest first. */
   select?: string;
   /** Options of DuckDB's COPY; default: another compression than Tailwater's. */
@@ -79,7 +79,7 @@ export class ForeignEngine {
     const keeps = change.keeps ?? (() => false);
     const data = live.filter(({ data_file }) => data_file.content === 0);
     const deletes = live.filter(({ data_file }) => data_file.content === 1);
-    const gone = data.filter(({ data_file }, at) => !keeps(data_file.file_path, at));
+    const gone = data.filter(({ data_file }, at) => !keeps(data_file.file_path, at, data_file.partition));
     const kept = data.filter(entry => !gone.includes(entry));
     const fields = metadata.schemas.find(each => each['schema-id'] === metadata['current-schema-id'])!.fields;
     const file = `${metadata.location}/data/${this.#name()}.parquet`;

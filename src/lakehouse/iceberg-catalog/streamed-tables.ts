@@ -40,6 +40,8 @@ export interface StreamedTablesOptions {
   clock: Clock;
   random: Random;
   logger?: Logger;
+  /** Another engine's commit to the table of this stream life took effect: reads of this node may take it over before the answer. */
+  onCommitted?(incarnation: string): Promise<void>;
 }
 
 /** One dataset of a stream's table at its newest version. */
@@ -102,6 +104,9 @@ export class StreamedTables {
     const { stream: definition, part, state } = found;
     const work = { ...{ definition, clock, random, tables }, states: this.#statesOf(definition), ...(logger && { logger }) };
     const next = await commitReplacement(work, state, { part, ...planned });
+    await this.#options.onCommitted?.(definition.incarnation).catch(error => {
+      logger?.error({ error: String(error) }, 'A new table state could not be opened');
+    });
     return this.#loaded(this.#at(definition, part, next, versionOf(next, part)!));
   }
 
