@@ -3,9 +3,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { TailwaterError } from '../../src/base/index.ts';
+import { readForeignSnapshot } from '../../src/lakehouse/iceberg/foreign-snapshot.ts';
 import type { TableState } from '../../src/lakehouse/index.ts';
 import { verifyTable } from '../../src/lakehouse/index.ts';
-import { codeOf } from './catalog-world.ts';
+import { codeOf, MemoryTableFiles } from './catalog-world.ts';
 import { expectTableEqualsLog, segment, write } from './compact-oracle.ts';
 import { FOREIGN_ID, type Rewrite, writeAvro } from './foreign-engine.ts';
 import { APPENDED, type ReplaceWorld, replaceWorld, UPSERTED } from './replace-world.ts';
@@ -288,6 +290,15 @@ describe('hostile manifests', () => {
     // An edit may leave the list as good as it was: then it was taken, once.
     expect([before.n, before.n + 1]).toContain(now.n);
     await expectSound(opened);
+  });
+
+  test('and objects without a checksum are errors of the request too', async () => {
+    const files = new MemoryTableFiles();
+    await files.create('t/metadata/list.avro', new Uint8Array(10));
+    files.read = async () => {
+      throw new TailwaterError('TW_DATA_DAMAGED', { detail: 'It carries no crc32c.' });
+    };
+    expect(await codeOf(readForeignSnapshot(files, 't', files.uri('t/metadata/list.avro')))).toBe('TW_BAD_REQUEST');
   });
 
   test.each(['null', 'deflate'])('of ten million entries, or of what takes no bytes, are not read: %s', async codec => {

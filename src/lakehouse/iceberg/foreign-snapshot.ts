@@ -87,7 +87,8 @@ export async function readWithin(files: TableFiles, folder: string, name: string
     if (size !== null && size > maxBytes) refuse(`${name} has ${size} bytes; at most ${maxBytes} are taken.`);
     return (size === null ? null : await files.read(path)) ?? refuse(`${name} is not there.`);
   } catch (error) {
-    if (isTailwaterError(error)) throw error;
+    // Such as an object without the checksum that every object of a deployment has: nothing is damaged, it is not to be taken.
+    if (isTailwaterError(error) && error.code !== 'TW_DATA_DAMAGED') throw error;
     return refuse(`${name} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
   }
 }
