@@ -1,8 +1,16 @@
+import { TailwaterError } from '../base/index.ts';
 import type { StreamDefinition, TableFormat } from '../streams/index.ts';
 import type { IcebergSettings } from './iceberg/iceberg-context.ts';
 import { IcebergTableStore } from './iceberg/iceberg-store.ts';
 import { LanceTableStore } from './lance/lance-store.ts';
-import type { TableStaging, TableStore, TableVersion, TableVersions } from './table-store.ts';
+import type {
+  FilesReplacement,
+  StagedReplacement,
+  TableStaging,
+  TableStore,
+  TableVersion,
+  TableVersions,
+} from './table-store.ts';
 import type { TableSchema } from './table-types.ts';
 
 /** The local folder of the tables of each format. */
@@ -43,6 +51,19 @@ export class FormatTableStore implements TableStore {
 
   prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void> {
     return this.#of(definition).prune(definition, keep);
+  }
+
+  replaceFiles(
+    definition: StreamDefinition,
+    base: TableVersions,
+    schema: TableSchema,
+    replacement: FilesReplacement,
+  ): Promise<StagedReplacement> {
+    const store = this.#of(definition);
+    if (store.replaceFiles !== undefined) return store.replaceFiles(definition, base, schema, replacement);
+    throw new TailwaterError('TW_INTERNAL', {
+      detail: `Tables of format ${definition.table.format} are written by Tailwater alone.`,
+    });
   }
 
   /** A life whose definition is gone may be of either format. */

@@ -22,10 +22,10 @@ export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest
 export { lacksTextIndex } from './compact/upkeep.ts';
 export { type ParquetRows, PLACE_SQL } from './datasets/parquet-rows.ts';
 export { FormatTableStore, type TableFolders } from './format-store.ts';
+export { exactJsonText, isMap, type Json, type JsonMap, parseExactJson } from './iceberg/exact-json.ts';
 export { IcebergTableStore } from './iceberg/iceberg-store.ts';
 export { ObjectTableFiles } from './iceberg/object-table-files.ts';
 export { LocalTableFiles, type TableFiles } from './iceberg/table-files.ts';
-export { exactJsonText, isMap, type Json, type JsonMap, parseExactJson } from './iceberg-catalog/exact-json.ts';
 export { IcebergCatalog } from './iceberg-catalog/iceberg-catalog.ts';
 export { checkedNamespace, checkLevel, namespaceOf, type TableName } from './iceberg-catalog/names.ts';
 export type { LoadedTable } from './iceberg-catalog/own-tables.ts';

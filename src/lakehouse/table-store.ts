@@ -46,6 +46,26 @@ export interface ExpiredRecords {
   changes: TableRow[];
 }
 
+/** A commit of another engine that puts files in the place of others. */
+export interface FilesReplacement {
+  part: 'rows' | 'changes';
+  /** The address of its manifest list, which says what files the table is to have. */
+  manifestList: string;
+  /** Its snapshot's id, and what it says about itself. */
+  snapshot: { id: number | bigint; summary: Readonly<Record<string, string>> };
+}
+
+export interface StagedReplacement {
+  staging: TableStaging;
+  /** How many files left, and came. */
+  removed: number;
+  added: number;
+  /** Deletes what the other engine wrote, of which the table has copies; to be called when the version is committed. */
+  committed(): Promise<void>;
+  /** Deletes the copies; to be called when the version is certainly not committed. */
+  discard(): Promise<void>;
+}
+
 export interface TableStore {
   /** Stages changes on top of `base` (null: the table does not exist yet) without touching what readers see (C2). */
   begin(definition: StreamDefinition, base: TableVersions | null, schema: TableSchema): Promise<TableStaging>;
@@ -53,6 +73,16 @@ export interface TableStore {
   open(definition: StreamDefinition, versions: TableVersions, schema: TableSchema): Promise<TableVersion>;
   /** Removes versions not in `keep` (C5). */
   prune(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<void>;
+  /**
+   * Stages what another engine made of the table's files, if it holds the same rows. Absent: no other engine writes this format's tables.
+   * TW_COMMIT_CONFLICT when the rows differ, TW_BAD_REQUEST for what cannot be read.
+   */
+  replaceFiles?(
+    definition: StreamDefinition,
+    base: TableVersions,
+    schema: TableSchema,
+    replacement: FilesReplacement,
+  ): Promise<StagedReplacement>;
   drop(incarnation: string): Promise<void>;
   /** Every stream life that has a dataset, named by a state or not. */
   incarnations(): Promise<string[]>;

@@ -57,7 +57,7 @@ export interface IndexableRow {
   vector: Float32Array | null;
 }
 
-export type TableStateKind = 'create' | 'compaction' | 'index' | 'optimize' | 'vectors' | 'retention';
+export type TableStateKind = 'create' | 'compaction' | 'index' | 'optimize' | 'vectors' | 'retention' | 'replace';
 
 /** An entry of a stream's table-state journal (C1). JSON; small and whole. */
 export interface TableState {

@@ -94,7 +94,7 @@ export class Engine implements EngineLike {
     const { settings, catalog, streams, residents, pinner, embeddings } = parts;
     this.#parts = parts;
     this.#clock = settings.clock;
-    this.iceberg = icebergCatalog(parts);
+    this.iceberg = icebergCatalog(parts, incarnation => this.#cluster?.tableAdvanced(incarnation));
     const { features: engine, datasets, answers } = parts;
     this.features = new EngineFeatures({ engine, datasets, answers, roles: settings.roles });
     this.#openedAtMs = settings.clock.nowMs();

@@ -58,6 +58,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   'attach and list': 'the same tables',
   types: 'the same types',
   "append to a stream's table": 'refused as a conflict; nothing changed',
+  "rewrite_data_files of streams' tables": 'the same rows in other files',
   'racing commits': 'one wins, the other is told so',
 };
 

@@ -1,6 +1,6 @@
 import { type Random, seededRandom, TailwaterError } from '../../src/base/index.ts';
+import type { JsonMap } from '../../src/lakehouse/iceberg/exact-json.ts';
 import type { TableFiles } from '../../src/lakehouse/iceberg/table-files.ts';
-import type { JsonMap } from '../../src/lakehouse/iceberg-catalog/exact-json.ts';
 import { IcebergCatalog } from '../../src/lakehouse/iceberg-catalog/iceberg-catalog.ts';
 import type { TableName } from '../../src/lakehouse/iceberg-catalog/names.ts';
 import type { LoadedTable } from '../../src/lakehouse/iceberg-catalog/own-tables.ts';
@@ -74,6 +74,7 @@ export function catalogWorld(
     streams: () => [],
     store,
     files: new MemoryTableFiles(),
+    tables: {},
     warehouse: files,
     clock,
     random,

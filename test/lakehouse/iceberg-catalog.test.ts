@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/index.ts';
-import { exactJsonText, type JsonMap, parseExactJson } from '../../src/lakehouse/iceberg-catalog/exact-json.ts';
+import { exactJsonText, type JsonMap, parseExactJson } from '../../src/lakehouse/iceberg/exact-json.ts';
 import { MemoryObjectStore } from '../../src/storage/index.ts';
 import { FaultyObjectStore } from '../harness/faulty-object-store.ts';
 import { VirtualClock } from '../harness/virtual-clock.ts';

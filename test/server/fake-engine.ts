@@ -75,6 +75,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
       streams: () => [],
       store: new MemoryObjectStore(),
       files: new LocalTableFiles('.'),
+      tables: {},
       warehouse: new LocalTableFiles('.'),
       clock: systemClock,
       random: systemRandom,

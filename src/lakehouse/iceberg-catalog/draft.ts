@@ -1,4 +1,4 @@
-import type { Id } from './exact-json.ts';
+import type { Id } from '../iceberg/exact-json.ts';
 import type { Metadata } from './types.ts';
 
 /** Metadata on their way from one version to the next. */

@@ -1,5 +1,6 @@
-import { type Clock, type Random, TailwaterError } from '../../base/index.ts';
+import { TailwaterError } from '../../base/index.ts';
 import { VersionedDocument } from '../../storage/index.ts';
+import type { JsonMap } from '../iceberg/exact-json.ts';
 import type { TableFiles } from '../iceberg/table-files.ts';
 import {
   type CatalogDocument,
@@ -13,7 +14,6 @@ import {
   withProperties,
   withRenamed,
 } from './catalog-document.ts';
-import type { JsonMap } from './exact-json.ts';
 import { type Namespace, shownName, type TableName } from './names.ts';
 import { type LoadedTable, OwnTables, type TableChange } from './own-tables.ts';
 import { assertsCreation, conflict } from './requirements.ts';
@@ -24,8 +24,6 @@ const DOCUMENT = 'iceberg/catalog';
 export interface IcebergCatalogOptions extends StreamedTablesOptions {
   /** Where the tables are that other engines write. */
   warehouse: TableFiles;
-  clock: Clock;
-  random: Random;
 }
 
 export interface PropertyChange {
@@ -118,15 +116,16 @@ export class IcebergCatalog {
     throw ofStreams(`"${shownName(table)}" cannot be created here.`);
   }
 
-  /** All or none. TW_COMMIT_CONFLICT, TW_TABLE_NOT_FOUND, TW_BAD_REQUEST, TW_OUTCOME_UNKNOWN. */
+  /** All or none. Tables of streams take only rewrites of their files, one by one. TW_COMMIT_CONFLICT, TW_TABLE_NOT_FOUND, TW_BAD_REQUEST, TW_OUTCOME_UNKNOWN. */
   async commit(changes: readonly TableChange[]): Promise<LoadedTable[]> {
     for (const { table, commit } of changes) {
       const streams = streamNamespace(table.namespace);
       if (streams === null) continue;
       if (assertsCreation(commit.requirements)) throw ofStreams(`"${shownName(table)}" cannot be created here.`);
+      if (changes.length === 1) return [await this.#streamed.replace(streams, table.name, commit)];
       await this.#streamed.locationOf(streams, table.name);
       throw conflict(
-        `"${shownName(table)}" is the table of a stream, which Tailwater alone writes: append records to the stream instead. Commits of other engines are not accepted.`,
+        `"${shownName(table)}" is the table of a stream, which Tailwater alone writes: it cannot be part of a transaction with others.`,
       );
     }
     return this.#own.commit(changes);

@@ -1,5 +1,5 @@
+import { canonicalText, type Id, type Json, type JsonMap } from '../iceberg/exact-json.ts';
 import { change, type Draft } from './draft.ts';
-import { canonicalText, type Id, type Json, type JsonMap } from './exact-json.ts';
 import { has, idsAt, integerAt, mapAt, mapsAt, refuse, textAt } from './reading.ts';
 import { flatFields, isReadableAs, schemaOf } from './schemas.ts';
 import type { Metadata, OrderJson, SchemaJson, SpecFieldJson, SpecJson } from './types.ts';

@@ -1,5 +1,6 @@
 import { type Clock, crc32c, isTailwaterError, type Random, randomId, randomUuid, TailwaterError } from '../../base/index.ts';
 import type { VersionedDocument } from '../../storage/index.ts';
+import { exactJsonBytes, type JsonMap, parseExactJson } from '../iceberg/exact-json.ts';
 import type { TableFiles } from '../iceberg/table-files.ts';
 import {
   type CatalogDocument,
@@ -13,7 +14,6 @@ import {
   withoutTable,
   withSteps,
 } from './catalog-document.ts';
-import { exactJsonBytes, type JsonMap, parseExactJson } from './exact-json.ts';
 import { folderPart, namespaceKey, shownName, type TableName, tableKey } from './names.ts';
 import { planCommit, planCreation, type TableCommit, withPrevious } from './plan-commit.ts';
 import { refuse } from './reading.ts';

@@ -1,5 +1,5 @@
+import type { JsonMap } from '../iceberg/exact-json.ts';
 import { change, draftOf } from './draft.ts';
-import type { JsonMap } from './exact-json.ts';
 import { has, mapAt, mapsAt, refuse, textMapAt } from './reading.ts';
 import { assertsCreation, checkRequirements, conflict } from './requirements.ts';
 import { renumberedId, schemaOf, withFreshIds } from './schemas.ts';

@@ -1,5 +1,5 @@
 import { TailwaterError } from '../../base/index.ts';
-import { type Id, isId, isMap, type Json, type JsonMap } from './exact-json.ts';
+import { type Id, isId, isMap, type Json, type JsonMap } from '../iceberg/exact-json.ts';
 
 /** Members of what a client sent, of the type they must have; anything else is TW_BAD_REQUEST with the member's name. */
 export function mapAt(map: JsonMap, name: string): JsonMap {

@@ -1,5 +1,5 @@
 import { TailwaterError } from '../../base/index.ts';
-import type { Id, JsonMap } from './exact-json.ts';
+import type { Id, JsonMap } from '../iceberg/exact-json.ts';
 import { has, idAt, integerAt, refuse, textAt } from './reading.ts';
 import type { Metadata } from './types.ts';
 

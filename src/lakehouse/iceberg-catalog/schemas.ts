@@ -1,4 +1,4 @@
-import { isMap, type Json, type JsonMap } from './exact-json.ts';
+import { isMap, type Json, type JsonMap } from '../iceberg/exact-json.ts';
 import { arrayAt, has, integerAt, mapAt, mapsAt, refuse, textAt } from './reading.ts';
 
 const PRIMITIVES: ReadonlySet<string> = new Set(

@@ -1,5 +1,5 @@
+import type { Id, JsonMap } from '../iceberg/exact-json.ts';
 import { change, type Draft } from './draft.ts';
-import type { Id, JsonMap } from './exact-json.ts';
 import { has, idAt, idsAt, integerAt, mapAt, refuse, textAt, textMapAt } from './reading.ts';
 import { conflict } from './requirements.ts';
 import type { LogEntry, RefJson, SnapshotJson } from './types.ts';

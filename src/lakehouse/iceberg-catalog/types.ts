@@ -1,4 +1,4 @@
-import type { Id, JsonMap } from './exact-json.ts';
+import type { Id, JsonMap } from '../iceberg/exact-json.ts';
 
 /**
  * Table metadata (Iceberg, format version 2) as a document that other engines share: what the catalog computes with is typed, and what

@@ -1,5 +1,5 @@
+import type { JsonMap } from '../iceberg/exact-json.ts';
 import { change, type Draft } from './draft.ts';
-import type { JsonMap } from './exact-json.ts';
 import * as layout from './layout-updates.ts';
 import { integerAt, refuse, textAt, textMapAt, textsAt } from './reading.ts';
 import * as snapshots from './snapshot-updates.ts';

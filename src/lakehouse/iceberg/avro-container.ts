@@ -1,5 +1,8 @@
+import { inflateRawSync, zstdDecompressSync } from 'node:zlib';
 import avro from 'avsc';
 import { isTailwaterError, TailwaterError } from '../../base/index.ts';
+import { hasFreeItems } from './avro-sizes.ts';
+import type { Id } from './exact-json.ts';
 
 /**
  * Avro object container files. Written here and not by avsc's encoder, which leaves out of the header what Iceberg reads by: the field
@@ -12,10 +15,43 @@ import { isTailwaterError, TailwaterError } from '../../base/index.ts';
  */
 export type AvroSchema = { type: string; name?: string; fields?: readonly object[] };
 
+/** How much of a file that others wrote is read. */
+export interface ContainerLimits {
+  records: number;
+  /** Of a block, when it is decompressed. */
+  blockBytes: number;
+}
+
 const MAGIC = Buffer.from('Obj\x01', 'latin1');
 const METADATA = avro.Type.forSchema({ type: 'map', values: 'bytes' });
-const LONG = avro.Type.forSchema('long');
 const SYNC_BYTES = 16;
+
+/** Integers are exact: bigints beyond 2^53, as the ids of other engines' snapshots are, else numbers. */
+const LONG = avro.types.LongType.__with({
+  fromBuffer: (bytes: Buffer): Id => {
+    const value = bytes.readBigInt64LE();
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  },
+  toBuffer: (value: Id): Buffer => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(BigInt(value));
+    return bytes;
+  },
+  fromJSON: Number,
+  toJSON: Number,
+  isValid: (value: unknown): boolean => typeof value === 'bigint' || Number.isSafeInteger(value),
+  compare: (one: Id, other: Id): -1 | 0 | 1 => (one < other ? -1 : one > other ? 1 : 0),
+});
+
+/** Of the codecs that Iceberg's writers know, those that need nothing else. */
+const CODECS: Readonly<Record<string, (block: Buffer, maxBytes: number) => Buffer>> = {
+  null: block => block,
+  deflate: (block, maxOutputLength) => inflateRawSync(block, { maxOutputLength }),
+  zstandard: (block, maxOutputLength) => zstdDecompressSync(block, { maxOutputLength }),
+};
+
+const NO_LIMITS: ContainerLimits = { records: Number.POSITIVE_INFINITY, blockBytes: 2 ** 31 };
 
 export function encodeContainer(
   schema: AvroSchema,
@@ -37,35 +73,47 @@ export function encodeContainer(
   return Buffer.concat(parts);
 }
 
-/** Records as the schema in the file says. Throws TW_DATA_DAMAGED. */
-export function decodeContainer<T>(bytes: Uint8Array): { records: T[]; metadata: Record<string, Buffer> } {
+/** Records as the schema in the file says. Throws TW_DATA_DAMAGED, also when there is more of it than the limits allow. */
+export function decodeContainer<T>(
+  bytes: Uint8Array,
+  limits: ContainerLimits = NO_LIMITS,
+): { records: T[]; metadata: Record<string, Buffer> } {
   try {
-    return decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), limits);
   } catch (cause) {
     throw isTailwaterError(cause) ? cause : damaged(String(cause));
   }
 }
 
-function decode<T>(bytes: Buffer): { records: T[]; metadata: Record<string, Buffer> } {
+function decode<T>(bytes: Buffer, limits: ContainerLimits): { records: T[]; metadata: Record<string, Buffer> } {
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged('the magic is missing');
   const header = METADATA.decode(bytes, MAGIC.length);
   const metadata: Record<string, Buffer> = header.value;
-  const type = typeOf(JSON.parse(String(metadata['avro.schema'])));
-  if (String(metadata['avro.codec'] ?? 'null') !== 'null') throw damaged('its codec is not known');
+  const schema: AvroSchema = JSON.parse(String(metadata['avro.schema']));
+  if (hasFreeItems(schema)) throw damaged('its schema has lists of what takes no bytes');
+  const type = typeOf(schema);
+  const codec = String(metadata['avro.codec'] ?? 'null');
+  if (!Object.hasOwn(CODECS, codec)) throw damaged(`its codec "${codec.slice(0, 20)}" is not known`);
   const records: T[] = [];
   let at = header.offset + SYNC_BYTES;
   while (at < bytes.length) {
     const count = LONG.decode(bytes, at);
     const length = LONG.decode(bytes, count.offset);
-    let position = length.offset;
+    const end = length.offset + length.value;
+    if (count.offset < 0 || length.offset < 0 || length.value < 0 || end + SYNC_BYTES > bytes.length) {
+      throw damaged('a block is cut off');
+    }
+    if (records.length + count.value > limits.records) throw damaged(`it has more than ${limits.records} entries`);
+    const block = CODECS[codec](bytes.subarray(length.offset, end), limits.blockBytes);
+    let position = 0;
     for (let record = 0; record < count.value; record++) {
-      const decoded = type.decode(bytes, position);
+      const decoded = type.decode(block, position);
       if (decoded.offset < 0) throw damaged('a record is cut off');
       records.push(decoded.value);
       position = decoded.offset;
     }
-    if (position !== length.offset + length.value) throw damaged('a block has another length than it says');
-    at = position + SYNC_BYTES;
+    if (position !== block.length) throw damaged('a block has another length than it says');
+    at = end + SYNC_BYTES;
   }
   return { records, metadata };
 }
@@ -75,5 +123,5 @@ function damaged(problem: string): TailwaterError {
 }
 
 function typeOf(schema: AvroSchema): avro.Type {
-  return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false });
+  return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false, registry: { long: LONG } });
 }

@@ -4,12 +4,21 @@ import type { ArrowTable } from '../columns/arrow.ts';
 import { columnData, Int64Reader, NumberReader } from '../columns/column-readers.ts';
 import { encodeChanges, encodeRows } from '../columns/encode-rows.ts';
 import { batchesOf } from '../datasets/batches.ts';
-import type { ChangedRow, StagedFacts, TableRows, TableStaging, TableVersions, VerifyOptions } from '../table-store.ts';
+import type {
+  ChangedRow,
+  FilesReplacement,
+  StagedFacts,
+  TableRows,
+  TableStaging,
+  TableVersions,
+  VerifyOptions,
+} from '../table-store.ts';
 import type { TableRow, TableSchema } from '../table-types.ts';
 import type { IcebergContext } from './iceberg-context.ts';
 import { currentSchema } from './metadata.ts';
 import { layoutOf } from './partitioning.ts';
 import { publish } from './publish.ts';
+import { type ReplacedFiles, replaceFiles } from './replace-files.ts';
 import { TableDraft } from './table-draft.ts';
 import { type IcebergTable, tableFolder } from './table-loader.ts';
 import { mayBeAbove, TableReads, viewOf } from './table-reads.ts';
@@ -93,6 +102,13 @@ export class IcebergStaging implements TableStaging {
   async remove(rowSeqs: readonly number[], changeSeqs: readonly number[]): Promise<void> {
     await this.#rows.change(draft => draft.removeSeqs(rowSeqs));
     await this.#changes?.change(draft => draft.removeSeqs(changeSeqs));
+  }
+
+  /** Takes over what another engine made of the files of one dataset. */
+  async replace(replacement: FilesReplacement): Promise<ReplacedFiles> {
+    const dataset = replacement.part === 'rows' ? this.#rows : this.#changes;
+    if (dataset === null) throw new TailwaterError('TW_INTERNAL', { detail: 'An append stream has no changes.' });
+    return dataset.replace(replacement);
   }
 
   async setVectors(seqs: readonly number[]): Promise<void> {
@@ -182,6 +198,13 @@ class DraftOfDataset {
     const before = this.#draft.changes;
     await run(this.#draft);
     if (this.#draft.changes !== before) this.#published = null;
+  }
+
+  async replace(replacement: FilesReplacement): Promise<ReplacedFiles> {
+    if (this.#base === null) throw new TailwaterError('TW_INTERNAL', { detail: 'There are no files to replace.' });
+    const replaced = await replaceFiles(this.#context, this.#base, this.#draft, replacement);
+    this.#published = null;
+    return replaced;
   }
 
   async published(watermark: readonly number[] | null): Promise<IcebergTable> {

@@ -4,7 +4,14 @@ import { type Clock, type Random, randomId, systemClock, systemRandom, Tailwater
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { DatasetKind } from '../columns/arrow-schema.ts';
 import { NamedReads, readError } from '../datasets/read-errors.ts';
-import type { TableStaging, TableStore, TableVersion, TableVersions } from '../table-store.ts';
+import type {
+  FilesReplacement,
+  StagedReplacement,
+  TableStaging,
+  TableStore,
+  TableVersion,
+  TableVersions,
+} from '../table-store.ts';
 import type { TableSchema } from '../table-types.ts';
 import { DUCK_DEFAULTS, Duck, type DuckSettings } from './duck.ts';
 import { FileChecks } from './file-checks.ts';
@@ -63,6 +70,23 @@ export class IcebergTableStore implements TableStore {
     return IcebergStaging.begin(this.#context, definition, base, schema);
   }
 
+  async replaceFiles(
+    definition: StreamDefinition,
+    base: TableVersions,
+    schema: TableSchema,
+    replacement: FilesReplacement,
+  ): Promise<StagedReplacement> {
+    if (this.#closed) throw new TailwaterError('TW_CLOSED');
+    const { files } = this.#context;
+    const staging = await IcebergStaging.begin(this.#context, definition, base, schema);
+    const { removed, added, copies, originals } = await staging.replace(replacement);
+    return {
+      ...{ staging, removed, added },
+      committed: () => files.remove([...originals, ...originals.map(hadoopChecksum)]),
+      discard: () => files.remove(copies),
+    };
+  }
+
   open(definition: StreamDefinition, versions: TableVersions, schema: TableSchema): Promise<TableVersion> {
     const key = `${definition.incarnation}/${versions.rows}/${versions.changes ?? '-'}/${schema.id}`;
     const known = this.#versions.get(key);
@@ -118,6 +142,12 @@ export class IcebergTableStore implements TableStore {
       throw readError(definition, datasetName(definition, kind, version), error);
     }
   }
+}
+
+/** Hadoop puts one beside each file that it writes to a folder. */
+function hadoopChecksum(name: string): string {
+  const at = name.lastIndexOf('/') + 1;
+  return `${name.slice(0, at)}.${name.slice(at)}.crc`;
 }
 
 function datasetName(definition: StreamDefinition, kind: DatasetKind, version: number): string {

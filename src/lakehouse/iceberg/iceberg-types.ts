@@ -1,3 +1,5 @@
+import type { Id } from './exact-json.ts';
+
 /** Iceberg's table metadata (format version 2), as it stands in `v{n}.metadata.json`; and files as manifests describe them. */
 export type IcebergType = 'int' | 'long' | 'double' | 'boolean' | 'string' | 'binary' | 'timestamptz';
 
@@ -40,8 +42,9 @@ export interface SortOrder {
 }
 
 export interface IcebergSnapshot {
-  'snapshot-id': number;
-  'parent-snapshot-id'?: number;
+  /** Those of other engines may be beyond 2^53. */
+  'snapshot-id': Id;
+  'parent-snapshot-id'?: Id;
   'sequence-number': number;
   'timestamp-ms': number;
   'manifest-list': string;
@@ -65,10 +68,10 @@ export interface TableMetadata {
   'sort-orders': SortOrder[];
   properties: Record<string, string>;
   /** -1: none. */
-  'current-snapshot-id': number;
-  refs: Record<string, { 'snapshot-id': number; type: 'branch' }>;
+  'current-snapshot-id': Id;
+  refs: Record<string, { 'snapshot-id': Id; type: 'branch' }>;
   snapshots: IcebergSnapshot[];
-  'snapshot-log': { 'snapshot-id': number; 'timestamp-ms': number }[];
+  'snapshot-log': { 'snapshot-id': Id; 'timestamp-ms': number }[];
   'metadata-log': { 'metadata-file': string; 'timestamp-ms': number }[];
 }
 
@@ -92,7 +95,7 @@ export interface TableFile {
   sortOrderId: number;
   /** Of position deletes: the one data file they are about; null for several. */
   referencedDataFile: string | null;
-  snapshotId: number;
+  snapshotId: Id;
   sequenceNumber: number;
 }
 
@@ -105,7 +108,7 @@ export interface ManifestFile {
   content: 0 | 1;
   sequenceNumber: number;
   minSequenceNumber: number;
-  snapshotId: number;
+  snapshotId: Id;
   counts: Record<'added' | 'existing' | 'deleted', { files: number; rows: number }>;
 }
 

@@ -1,4 +1,5 @@
 import { type AvroSchema, decodeContainer, encodeContainer } from './avro-container.ts';
+import type { Id } from './exact-json.ts';
 import type { EntryStatus, ManifestEntry, ManifestFile, PartitionSpec, PartitionValue, TableFile } from './iceberg-types.ts';
 import { avroName, MANIFEST_LIST_SCHEMA } from './manifest-schemas.ts';
 
@@ -22,7 +23,7 @@ interface KeyValue<V> {
 
 interface EntryRecord {
   status: number;
-  snapshot_id: number;
+  snapshot_id: Id;
   sequence_number: number;
   file_sequence_number: number;
   data_file: FileRecord;
@@ -51,7 +52,7 @@ interface ListRecord {
   content: number;
   sequence_number: number;
   min_sequence_number: number;
-  added_snapshot_id: number;
+  added_snapshot_id: Id;
   added_files_count: number;
   existing_files_count: number;
   deleted_files_count: number;
@@ -89,7 +90,7 @@ export function decodeManifest(bytes: Uint8Array, spec: PartitionSpec): TableFil
 export function encodeManifestList(
   context: Pick<ManifestContext, 'uriOf' | 'sync'>,
   manifests: readonly ManifestFile[],
-  snapshot: { id: number; parentId: number | null; sequenceNumber: number },
+  snapshot: { id: Id; parentId: Id | null; sequenceNumber: number },
 ): Uint8Array {
   const records = manifests.map(({ counts, ...manifest }) => ({
     manifest_path: context.uriOf('metadata', manifest.name),
@@ -138,7 +139,7 @@ export function manifestFile(
   name: string,
   length: number,
   content: 0 | 1,
-  snapshot: { id: number; sequenceNumber: number },
+  snapshot: { id: Id; sequenceNumber: number },
   entries: readonly ManifestEntry[],
 ): ManifestFile {
   const counts: ManifestFile['counts'] = {

@@ -1,4 +1,5 @@
 import { crc32c, fromUtf8, TailwaterError, utf8 } from '../../base/index.ts';
+import { exactJsonText, type Json, parseExactJson } from './exact-json.ts';
 import { LAST_SYSTEM_ID, sameFields, schemaInFiles, schemaOfFiles } from './fields.ts';
 import type { IcebergField, IcebergSchema, IcebergSnapshot, PartitionSpec, SortField, TableMetadata } from './iceberg-types.ts';
 
@@ -8,6 +9,9 @@ const MAX_LOGGED_METADATA = 20;
 
 const CHECKSUM = 'tailwater.crc32c';
 const NO_CHECKSUM = '00000000';
+
+/** Where one is, numbers are read from their text, which costs several times as much. */
+const LONG_INTEGER = /\d{16}/;
 
 export interface NewTable {
   uuid: string;
@@ -103,7 +107,7 @@ export function currentSnapshot(metadata: TableMetadata): IcebergSnapshot | null
 /** JSON with a checksum among the properties: that of the file's name and the text in which it is zeros. */
 export function encodeMetadata(metadata: TableMetadata, name: string): Uint8Array {
   const properties = { ...metadata.properties, [CHECKSUM]: NO_CHECKSUM };
-  const text = JSON.stringify({ ...metadata, schemas: metadata.schemas.map(schemaInFiles), properties }, null, 1);
+  const text = exactJsonText({ ...metadata, schemas: metadata.schemas.map(schemaInFiles), properties } as unknown as Json, 1);
   return utf8(text.replace(marked(NO_CHECKSUM), marked(checksumOf(name, text))));
 }
 
@@ -114,7 +118,7 @@ export function decodeMetadata(bytes: Uint8Array, name: string): TableMetadata {
   if (found === undefined || checksumOf(name, text.replace(marked(found), marked(NO_CHECKSUM))) !== found) {
     throw new TailwaterError('TW_DATA_DAMAGED', { detail: 'Its checksum does not match its content.' });
   }
-  const metadata: TableMetadata = JSON.parse(text);
+  const metadata = (LONG_INTEGER.test(text) ? parseExactJson(bytes) : JSON.parse(text)) as unknown as TableMetadata;
   if (metadata['format-version'] === 2) return { ...metadata, schemas: metadata.schemas.map(schemaOfFiles) };
   throw new TailwaterError('TW_FORMAT_TOO_NEW', {
     detail: `The Iceberg table has format ${metadata['format-version']}, this build reads 2.`,

@@ -13,7 +13,7 @@ const ROW_GROUP_ROWS = 16_384;
 const SORTED_ROW_GROUP_ROWS = 8_192;
 
 /** Columns without bounds: nobody compares them. */
-const UNBOUNDED: ReadonlySet<string> = new Set(['_headers', '_extra', '_layout', '_raw', '_key']);
+export const UNBOUNDED: ReadonlySet<string> = new Set(['_headers', '_extra', '_layout', '_raw', '_key']);
 
 /** What a file is to be. */
 export interface FileTarget {

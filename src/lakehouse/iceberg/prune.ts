@@ -47,6 +47,11 @@ async function neededNames(
   return needed;
 }
 
+/** Whether a file is named as Tailwater names those of its drafts and versions; no other engine's is. */
+export function isOwnName(name: string): boolean {
+  return versionOfName(name) !== undefined || baseOf(name) < Number.POSITIVE_INFINITY;
+}
+
 /** Also of what a writer that was cut off left: it was based on a version before the one that it was about to name. */
 function baseOf(name: string): number {
   const digits = /^(\d{8,})-/.exec(name)?.[1];

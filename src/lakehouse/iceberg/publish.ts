@@ -1,4 +1,5 @@
 import { type Random, randomUuid } from '../../base/index.ts';
+import type { Id } from './exact-json.ts';
 import { schemaInFiles } from './fields.ts';
 import type { IcebergContext } from './iceberg-context.ts';
 import type { IcebergSnapshot, ManifestEntry, ManifestFile, TableFile, TableMetadata } from './iceberg-types.ts';
@@ -66,7 +67,7 @@ class Publication {
   readonly #draft: TableDraft;
   readonly #base: IcebergTable | null;
   readonly #metadata: TableMetadata;
-  readonly #id: number;
+  readonly #id: Id;
   readonly #sequenceNumber: number;
   #count = 0;
 
@@ -75,7 +76,7 @@ class Publication {
     this.#draft = draft;
     this.#base = base;
     this.#metadata = metadata;
-    this.#id = snapshotId(context.random);
+    this.#id = draft.snapshot?.id ?? snapshotId(context.random);
     this.#sequenceNumber = metadata['last-sequence-number'] + 1;
   }
 
@@ -98,12 +99,16 @@ class Publication {
       'timestamp-ms': Math.max(Math.floor(this.#context.clock.nowMs()), this.#metadata['last-updated-ms'] + 1),
       'manifest-list': this.#uriOf('metadata', list.name),
       'schema-id': this.#metadata['current-schema-id'],
-      summary: snapshotSummary({
-        base: { data: this.#base?.data ?? [], deletes: this.#base?.deletes ?? [] },
-        added: [...outcome.added, ...outcome.addedDeletes],
-        removed: [...outcome.removed, ...removedDeletes],
-        watermark,
-      }),
+      summary: {
+        ...this.#draft.snapshot?.summary,
+        ...snapshotSummary({
+          base: { data: this.#base?.data ?? [], deletes: this.#base?.deletes ?? [] },
+          added: [...outcome.added, ...outcome.addedDeletes],
+          removed: [...outcome.removed, ...removedDeletes],
+          watermark,
+        }),
+        ...(this.#draft.snapshot === null ? {} : { operation: 'replace' }),
+      },
     };
     return withSnapshot(this.#metadata, snapshot, each => present.has(nameOf(each['manifest-list'])));
   }
@@ -164,7 +169,7 @@ function entriesOf(
   old: readonly TableFile[],
   isRemoved: (file: TableFile) => boolean,
   added: readonly TableFile[],
-  snapshotId: number,
+  snapshotId: Id,
 ): ManifestEntry[] {
   return [
     ...old.map(

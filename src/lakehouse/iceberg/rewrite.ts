@@ -42,7 +42,7 @@ export async function rewriteFiles(
 }
 
 /** Whether any row of the view is deleted; their places are then in the table. */
-async function writePositions(connection: DuckDBConnection, table: string, view: TableView): Promise<boolean> {
+export async function writePositions(connection: DuckDBConnection, table: string, view: TableView): Promise<boolean> {
   const places = view.data.flatMap((file, index) =>
     [...(view.deleted.get(file.name) ?? [])].map(position => [BigInt(index), BigInt(position)] as const),
   );

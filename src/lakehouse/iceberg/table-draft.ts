@@ -2,17 +2,25 @@ import { randomId, TailwaterError } from '../../base/index.ts';
 import type { ArrowTable } from '../columns/arrow.ts';
 import type { DatasetKind } from '../columns/arrow-schema.ts';
 import type { TableSchema } from '../table-types.ts';
+import type { Id } from './exact-json.ts';
 import { nextFields, sameFields } from './fields.ts';
 import type { IcebergContext } from './iceberg-context.ts';
 import type { IcebergField, PartitionSpec, PartitionValue, TableFile } from './iceberg-types.ts';
 import { currentSchema } from './metadata.ts';
-import type { FileTarget, WrittenFile } from './parquet-writer.ts';
+import { checksumOf, type FileTarget, type WrittenFile } from './parquet-writer.ts';
 import { groupRows, partitionSpec, type TableLayout } from './partitioning.ts';
 import { type BinToRewrite, planMerge } from './plan-merge.ts';
 import { DELETE_FIELDS, deletesBatch } from './position-deletes.ts';
 import { rewriteFiles } from './rewrite.ts';
 import { type IcebergTable, tableFolder } from './table-loader.ts';
 import { type PlacedRow, placeOf, type RowPlace, TableReads, type TableView } from './table-reads.ts';
+
+/** How a snapshot is known to the engine whose commit it is. */
+export interface GivenSnapshot {
+  id: Id;
+  /** What it says about itself; what Tailwater's own summary has is added, or put in its place. */
+  summary: Readonly<Record<string, string>>;
+}
 
 /** What a draft comes to. */
 export interface DraftOutcome {
@@ -45,6 +53,7 @@ export class TableDraft {
   #lastId: number;
   #fileCount = 0;
   #changes: number;
+  #snapshot: GivenSnapshot | null = null;
 
   constructor(
     context: IcebergContext,
@@ -83,6 +92,15 @@ export class TableDraft {
   /** Begins every name of a file that this draft makes: what it was based on, and which draft it is. */
   get prefix(): string {
     return `${String(this.#base?.version ?? 0).padStart(8, '0')}-${this.#id}`;
+  }
+
+  /** Null: the snapshot is Tailwater's own. */
+  get snapshot(): GivenSnapshot | null {
+    return this.#snapshot;
+  }
+
+  get layout(): TableLayout {
+    return this.#layout(this.#fields);
   }
 
   /** Adds columns. A column of a wider type is another one, so that all files are written anew. */
@@ -143,6 +161,22 @@ export class TableDraft {
     const { deleted } = await this.view();
     const bins = planMerge(this.#data(), deleted, this.#context.settings);
     if (bins.length > 0) await this.#rewrite(bins, this.#fields);
+  }
+
+  /** Keeps content that another engine wrote, as a file of this draft: nobody else knows its name, or has reason to touch it. */
+  async takeOver(content: Uint8Array): Promise<string> {
+    const name = `${this.#stem()}-${checksumOf(content)}.parquet`;
+    await this.#context.files.create(`${this.#folder}/data/${name}`, content);
+    return name;
+  }
+
+  /** Puts files in the place of others that hold the same rows, as the snapshot of another engine. Files of deletes are written anew. */
+  replace(removed: readonly TableFile[], added: readonly WrittenFile[], snapshot: GivenSnapshot): void {
+    for (const { name } of removed) this.#leaveOut(name);
+    this.#deletesReplaced = true;
+    for (const file of added) this.#added.push({ ...this.#stamped(file), content: 0, referencedDataFile: null, sortOrderId: 0 });
+    this.#snapshot = snapshot;
+    this.#changes++;
   }
 
   async view(): Promise<TableView> {

@@ -62,6 +62,35 @@ def rewrite():
     return {"fewerFiles": after < before, "snapshots": snapshots, "rows": rows}
 
 
+def rewrite_stream(name, namespace="tailwater"):
+    """Writes the files of a stream's table anew: the same rows and offsets, in no more files, at a snapshot that says so."""
+    table = f"tw.{namespace}.{name}"
+
+    def rows():
+        return [row.asDict() for row in spark.sql(f"SELECT * FROM {table} ORDER BY _stream_partition, _offset").collect()]
+
+    def files():
+        return {row.file_path for row in spark.sql(f"SELECT file_path FROM {table}.files").collect()}
+
+    before, files_before = rows(), files()
+    spark.sql(f"CALL tw.system.rewrite_data_files(table => '{namespace}.{name}', options => map('rewrite-all', 'true', 'min-input-files', '1'))")
+    spark.sql(f"REFRESH TABLE {table}")
+    after = files()
+    last = spark.sql(f"SELECT operation, summary FROM {table}.snapshots ORDER BY committed_at DESC LIMIT 1").collect()[0]
+    return {
+        "sameRows": rows() == before,
+        "noMoreFiles": len(after) <= len(files_before),
+        "otherFiles": not after & files_before,
+        "operation": last.operation,
+        "watermark": "tailwater.watermark" in last.summary,
+    }
+
+
+def rewrite_streams():
+    tables = [("events", "tailwater"), ("users", "tailwater"), ("readings", "tailwater"), ("users", "tailwater_changes")]
+    return [rewrite_stream(name, namespace) for name, namespace in tables]
+
+
 def administration():
     spark.sql("ALTER TABLE tw.spark.copies RENAME TO spark.moved")
     spark.sql("DROP TABLE tw.spark.moved PURGE")
@@ -92,5 +121,7 @@ operation("append to a stream's table", refused)
 operation("write a table of its own", own_table)
 operation("create table as select", as_select)
 operation("rewrite_data_files and expire_snapshots", rewrite)
+operation("rewrite_data_files of streams' tables", rewrite_streams)
+operation("scan after the rewrite", lambda: query("FROM tw.tailwater.events", EVENTS))
 operation("rename and drop", administration)
 spark.stop()

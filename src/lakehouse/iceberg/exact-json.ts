@@ -31,8 +31,9 @@ export function parseExactJson(bytes: Uint8Array): Json {
   }
 }
 
-export function exactJsonText(value: Json): string {
-  return JSON.stringify(value, (_key, each) => (typeof each === 'bigint' ? json.rawJSON(String(each)) : each));
+/** `space`: how deep each level is indented; absent: all on one line. */
+export function exactJsonText(value: Json, space?: number): string {
+  return JSON.stringify(value, (_key, each) => (typeof each === 'bigint' ? json.rawJSON(String(each)) : each), space);
 }
 
 export function exactJsonBytes(value: Json): Uint8Array {
