@@ -53,4 +53,5 @@ export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts
 export { serveMcpStdio } from './mcp/stdio.ts';
 export type { Role } from './roles.ts';
 export type { EngineOptions } from './settings.ts';
+export type { PositionAnswer, StepAnswer, StepPlace, StepRequest } from './steps-api.ts';
 export { Tailwater } from './tailwater.ts';

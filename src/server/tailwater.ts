@@ -41,6 +41,7 @@ import { Engine } from './engine.ts';
 import type { FeaturesApi } from './features-api.ts';
 import { openScanBody } from './scan-body.ts';
 import type { EngineOptions } from './settings.ts';
+import type { PositionAnswer, StepAnswer, StepPlace, StepRequest } from './steps-api.ts';
 
 /** The embedded engine: the whole system on one data folder, in this process. The same methods as the HTTP client. */
 export class Tailwater implements TailwaterApi {
@@ -115,6 +116,14 @@ export class Tailwater implements TailwaterApi {
 
   listDocuments(stream: string, options?: ListDocumentsOptions): Promise<DocumentPage> {
     return this.#engine.documents.list(stream, options);
+  }
+
+  step(request: StepRequest): Promise<StepAnswer> {
+    return this.#engine.steps.step(request);
+  }
+
+  stepPosition(place: StepPlace): Promise<PositionAnswer> {
+    return this.#engine.steps.stepPosition(place);
   }
 
   async read(name: string, options: ReadOptions = {}): Promise<ReadAnswer> {

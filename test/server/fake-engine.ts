@@ -68,6 +68,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
     features: NO_FEATURES,
     documents: NO_DOCUMENTS,
     contexts: NO_CONTEXTS,
+    steps: { step: noDocuments, stepPosition: noDocuments },
     context: noContext,
     iceberg: new IcebergCatalog({
       streams: () => [],
