@@ -2,7 +2,7 @@ import type { JsonValue } from '../base/index.ts';
 import type { AppendRecord } from './api.ts';
 
 export interface StepPlace {
-  /** Who works through the stream: any number of workers share a name, and each input is one's. 1-200 characters. */
+  /** Who works through the stream: workers that share a name share its inputs, each of which is one worker’s. 1-200 characters. */
   consumer: string;
   stream: string;
   /** Default 0. */
