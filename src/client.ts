@@ -28,6 +28,7 @@ import type {
   FollowEvent,
   FollowOptions,
   Health,
+  PositionAnswer,
   QueryAnswer,
   ReadAnswer,
   ReadOptions,
@@ -37,6 +38,9 @@ import type {
   SourceProgress,
   SqlOptions,
   SqlResult,
+  StepAnswer,
+  StepPlace,
+  StepRequest,
   StreamInfo,
   TableInfo,
   TagInfo,
@@ -156,6 +160,18 @@ export class TailwaterClient implements TailwaterApi {
     const query = queryString({ ...page, ...consistencyQuery(this.#consistency(stream, consistency)) });
     const path = `${streamPath(stream)}/documents${query}`;
     return this.#seen(stream, await this.#json<DocumentPage>({ method: 'GET', path, repeatable: true }), consistency);
+  }
+
+  /** Sent again when its reply was lost: the same step is never applied twice. What is read after it from its outputs includes it. */
+  async step(request: StepRequest): Promise<StepAnswer> {
+    const sent = { method: 'POST', path: '/v1/steps', headers: JSON_HEADERS, body: jsonText(request), repeatable: true };
+    const answer = await this.#json<StepAnswer>(sent);
+    for (const { stream } of request.outputs ?? []) this.#remember(stream, answer);
+    return answer;
+  }
+
+  stepPosition(place: StepPlace): Promise<PositionAnswer> {
+    return this.#json({ method: 'GET', path: `/v1/steps${queryString({ ...place })}`, repeatable: true });
   }
 
   async read(name: string, options: ReadOptions = {}): Promise<ReadAnswer> {

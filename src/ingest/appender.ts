@@ -20,6 +20,9 @@ import { RecordRules } from './records/record-rules.ts';
 /** The internal upsert stream in which file ingestion keeps its progress, by source. */
 export const SOURCES_STREAM = '_ingest';
 const SOURCES_SETTINGS: StreamSettings = { kind: 'upsert' };
+/** The internal upsert stream of how far consumers have worked through streams; what is superseded is of no use to anyone. */
+const POSITIONS_STREAM = '_steps';
+const POSITIONS_SETTINGS: StreamSettings = { kind: 'upsert', history: 'PT1H' };
 const MAX_CACHED_RULES = 1024;
 const MAX_KEPT_REJECTIONS = 100;
 
@@ -40,6 +43,21 @@ export interface AppendResult {
   rejected: Rejection[];
   /** One entry per partition and segment. */
   partitions: { partition: number; first: number; last: number }[];
+  position: Position;
+}
+
+/** One stream's share of what is written as a whole. */
+export interface AtomicWrite {
+  definition: StreamDefinition;
+  records: readonly Envelope[];
+}
+
+export interface AtomicReceipt {
+  /** False: these records are written now. True: an earlier append with the idempotency key was answered with `answer`. */
+  duplicate: boolean;
+  answer: JsonValue;
+  accepted: number;
+  partitions: AppendResult['partitions'];
   position: Position;
 }
 
@@ -102,24 +120,51 @@ export class Appender {
   }
 
   /**
-   * All of the records in one segment, and only if no other append with the guard's name came after it (TW_VERSION_MISMATCH); or none:
-   * TW_BODY_TOO_LARGE when they need more than one, and whatever is wrong with the first that is refused. No dead letters.
+   * All records of all streams in one segment, and only if no other append with the guard's name came after it (TW_VERSION_MISMATCH); or none:
+   * TW_BODY_TOO_LARGE when they need more than one, and whatever is wrong with the first that is refused. No dead letters. `partitions` are of the
+   * first stream; without any, the idempotency key is only looked up.
    */
   async appendWhole(
-    definition: StreamDefinition,
-    records: readonly Envelope[],
-    guard: NonNullable<AppendRequest['guard']>,
-  ): Promise<AppendResult> {
+    writes: readonly AtomicWrite[],
+    { guard, idempotency }: { guard: NonNullable<AppendRequest['guard']>; idempotency?: AppendRequest['idempotency'] },
+  ): Promise<AtomicReceipt> {
+    const shards = writes.map(({ definition }) => this.#catalog.shardOf(definition));
+    const shard = shards[0] ?? this.#catalog.shardOf(await this.positions());
+    const stranger = shards.findIndex(other => other !== shard);
+    if (stranger >= 0) {
+      throw new TailwaterError('TW_BAD_REQUEST', {
+        detail: `Streams "${writes[0].definition.name}" and "${writes[stranger].definition.name}" are on different shards of the log: only colocated streams are written together.`,
+      });
+    }
+    const batches = writes.map(write => this.#wholeBatch(write));
+    const parts = batches.flatMap(batch => batch.parts);
+    const receipt = await shard.append({ parts, guard, ...(idempotency === undefined ? {} : { idempotency }) });
+    const heads = [...new Set(writes.map(({ definition }) => definition))].map(each =>
+      this.#positionOf(each, shard, receipt.seq),
+    );
+    return {
+      duplicate: receipt.duplicate,
+      answer: receipt.answer,
+      accepted: batches.reduce((sum, batch) => sum + batch.accepted, 0),
+      partitions: receipt.parts.filter(({ incarnation }) => incarnation === writes[0]?.definition.incarnation).map(placeOf),
+      position: { shards: [{ shard: shard.shard, seq: receipt.seq }], streams: heads.flatMap(({ streams }) => streams) },
+    };
+  }
+
+  /** The stream of positions of consumers, made at the first use. */
+  positions(): Promise<StreamDefinition> {
+    return this.#internal(POSITIONS_STREAM, POSITIONS_SETTINGS);
+  }
+
+  #wholeBatch({ definition, records }: AtomicWrite): RecordBatchInput {
     const batches = this.#encode(definition, { records });
     const refused = batches.flatMap(batch => batch.rejected)[0];
-    if (refused !== undefined) throw new TailwaterError(refused.code, { detail: refused.message });
-    if (batches.length > 1) {
-      throw new TailwaterError('TW_BODY_TOO_LARGE', { detail: `${records.length} records do not fit one segment of the log.` });
+    if (refused !== undefined) {
+      const detail = `Record ${refused.index} for stream "${definition.name}": ${refused.message}`;
+      throw new TailwaterError(refused.code, { detail });
     }
-    const shard = this.#catalog.shardOf(definition);
-    const receipt = await shard.append({ parts: batches[0].parts, guard });
-    const position = this.#positionOf(definition, shard, receipt.seq);
-    return { accepted: batches[0].accepted, rejected: [], partitions: receipt.parts.map(placeOf), position };
+    if (batches.length === 1) return batches[0];
+    throw new TailwaterError('TW_BODY_TOO_LARGE', { detail: `${records.length} records do not fit one segment of the log.` });
   }
 
   #encode(definition: StreamDefinition, input: AppendInput): RecordBatchInput[] {

@@ -10,6 +10,7 @@ import type { ContextsApi } from './contexts-api.ts';
 import type { DocumentsApi } from './documents-api.ts';
 import type { FeaturesApi } from './features-api.ts';
 import type { KeysApi } from './keys-api.ts';
+import type { StepsApi } from './steps-api.ts';
 
 /** Text when the bytes are valid UTF-8, else base64. */
 export type ApiKey = string | { base64: string } | null;
@@ -224,7 +225,7 @@ export interface CollectApiOptions {
 }
 
 /** What both the embedded engine and the HTTP client offer, under the same names. Every rejection is a TailwaterError. */
-export interface TailwaterApi extends DocumentsApi {
+export interface TailwaterApi extends DocumentsApi, StepsApi {
   readonly features: FeaturesApi;
   readonly contexts: ContextsApi;
   readonly keys: KeysApi;

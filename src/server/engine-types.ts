@@ -20,6 +20,7 @@ import type { CollectionReport } from './collect/report.ts';
 import type { ContextsApi } from './contexts-api.ts';
 import type { EngineDocuments } from './documents-api.ts';
 import type { FeaturesApi } from './features-api.ts';
+import type { StepsApi } from './steps-api.ts';
 
 /** A row as the engine finds it: the record's own bytes, not parsed. */
 export interface EngineRow {
@@ -55,6 +56,7 @@ export interface EngineLike {
   readonly documents: EngineDocuments;
   readonly contexts: ContextsApi;
   readonly keys: Pick<AccessKeys, 'create' | 'list' | 'remove' | 'find'>;
+  readonly steps: StepsApi;
   /** Iceberg's REST catalog, over the tables of streams and those of other engines. */
   readonly iceberg: IcebergCatalog;
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;

@@ -45,15 +45,17 @@ import { LeaseClaims } from './deployment/compaction-claims.ts';
 import { NodeRedis } from './deployment/redis/redis.ts';
 import { requestStats } from './deployment/request-stats.ts';
 import { openS3Deployment } from './deployment/s3-deployment.ts';
-import { Documents } from './documents/documents.ts';
+import type { Documents } from './documents/documents.ts';
 import { EngineFeatures } from './engine-features.ts';
 import { openParts, type Parts } from './engine-parts.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
+import { wholeWrites } from './engine-writes.ts';
 import { icebergCatalog } from './iceberg-catalog.ts';
 import { InlineCompaction } from './inline-compaction.ts';
 import { type ComponentStats, Metrics } from './metrics.ts';
 import { type Role, requireRole } from './roles.ts';
 import { type EngineOptions, settingsOf } from './settings.ts';
+import type { Steps } from './steps/steps.ts';
 import { streamInfo } from './stream-info.ts';
 import { tableDatasets } from './table-datasets.ts';
 import { Tagging } from './tagging.ts';
@@ -67,6 +69,7 @@ const MAX_STREAMS_IN_METRICS = 1000;
 export class Engine implements EngineLike {
   readonly iceberg: IcebergCatalog;
   readonly documents: Documents;
+  readonly steps: Steps;
   readonly features: EngineFeatures;
   readonly #parts: Parts;
   readonly #clock: Clock;
@@ -92,20 +95,16 @@ export class Engine implements EngineLike {
 
   private constructor(parts: Parts) {
     const { settings, catalog, streams, residents, pinner, embeddings } = parts;
+    const { tokenizer, clock } = settings;
     this.#parts = parts;
-    this.#clock = settings.clock;
+    this.#clock = clock;
     this.iceberg = icebergCatalog(parts, incarnation => this.#cluster?.tableAdvanced(incarnation));
     const { features: engine, datasets, answers } = parts;
     this.features = new EngineFeatures({ engine, datasets, answers, roles: settings.roles });
     this.#openedAtMs = settings.clock.nowMs();
     this.#appender = parts.appender;
-    this.#searcher = new Searcher({
-      pinner,
-      embeddings,
-      clock: settings.clock,
-      onSearch: definition => residents.searched(streams.require(definition)),
-    });
-    const { tokenizer, clock } = settings;
+    const onSearch = (definition: StreamDefinition): void => residents.searched(streams.require(definition));
+    this.#searcher = new Searcher({ pinner, embeddings, clock, onSearch });
     const assembler = { catalog, features: parts.features, pinner, searcher: this.#searcher, clock };
     this.#contexts = new ContextAssembler({ ...assembler, ...(tokenizer && { tokenizer }) });
     this.contexts = new EngineContexts(parts.contexts, request => this.context(request));
@@ -122,7 +121,7 @@ export class Engine implements EngineLike {
       fs: nodeFileSystem,
       folder: join(tmpdir(), `tailwater-sql-${randomId(systemRandom)}`),
     });
-    this.documents = this.#startDocuments();
+    ({ documents: this.documents, steps: this.steps } = this.#startWrites());
     const runner = this.#runner();
     const claims = parts.folder.shared ? new LeaseClaims(parts.folder.store, randomId(settings.random), this.#clock) : null;
     const onUpkeep = (incarnation: string): void => this.#cluster?.tableAdvanced(incarnation);
@@ -384,19 +383,18 @@ export class Engine implements EngineLike {
 
   async #admit(definition: StreamDefinition): Promise<void> {
     if (this.#closing !== null) throw new TailwaterError('TW_CLOSED');
+    this.#require('ingest');
     this.#bound.admit(definition.incarnation);
     await this.#parts.embeddings.room(definition);
   }
 
-  #startDocuments(): Documents {
-    return new Documents({
+  #startWrites(): { documents: Documents; steps: Steps } {
+    return wholeWrites({
       definition: name => this.definition(name),
+      find: name => this.find(name),
       pin: (definition, consistency) => this.#pin(definition, consistency),
-      append: async (definition, records, guard) => {
-        this.#require('ingest');
-        await this.#admit(definition);
-        return this.#appender.appendWhole(definition, records, guard);
-      },
+      admit: definition => this.#admit(definition),
+      appender: this.#appender,
       scanner: this.#scanner,
       clock: this.#clock,
     });
@@ -462,16 +460,15 @@ export class Engine implements EngineLike {
 
   #startTagging(): Tagging {
     const { settings, streams, pinner, pins, folder } = this.#parts;
-    const { clock, random } = settings;
     const compact = (stream: LiveStream, segment: number): Promise<void> => this.#compactions.compact(stream, segment, false);
-    return new Tagging({ streams, pinner, pins, compact, clock, random, places: folder.places });
+    return new Tagging({ ...settings, streams, pinner, pins, compact, places: folder.places });
   }
 
   #startCluster(): Cluster {
     const { settings, shard, catalog, streams, pinner } = this.#parts;
     const { clock, logger, cluster } = settings;
-    const hints = settings.hints ?? this.#redis?.hints ?? null;
-    return new Cluster({ shard, catalog, streams, pinner, hints, clock, logger, settings: cluster });
+    const parts = { shard, catalog, streams, pinner, clock, logger, settings: cluster };
+    return new Cluster({ ...parts, hints: settings.hints ?? this.#redis?.hints ?? null });
   }
 
   #stats(): ComponentStats[] {

@@ -55,4 +55,5 @@ export type { KeysApi } from './keys-api.ts';
 export { serveMcpStdio } from './mcp/stdio.ts';
 export type { Role } from './roles.ts';
 export type { EngineOptions } from './settings.ts';
+export type { PositionAnswer, StepAnswer, StepPlace, StepRequest } from './steps-api.ts';
 export { Tailwater } from './tailwater.ts';

@@ -42,6 +42,7 @@ import type { FeaturesApi } from './features-api.ts';
 import type { KeysApi } from './keys-api.ts';
 import { openScanBody } from './scan-body.ts';
 import type { EngineOptions } from './settings.ts';
+import type { PositionAnswer, StepAnswer, StepPlace, StepRequest } from './steps-api.ts';
 
 /** The embedded engine: the whole system on one data folder, in this process. The same methods as the HTTP client. */
 export class Tailwater implements TailwaterApi {
@@ -120,6 +121,14 @@ export class Tailwater implements TailwaterApi {
 
   listDocuments(stream: string, options?: ListDocumentsOptions): Promise<DocumentPage> {
     return this.#engine.documents.list(stream, options);
+  }
+
+  step(request: StepRequest): Promise<StepAnswer> {
+    return this.#engine.steps.step(request);
+  }
+
+  stepPosition(place: StepPlace): Promise<PositionAnswer> {
+    return this.#engine.steps.stepPosition(place);
   }
 
   async read(name: string, options: ReadOptions = {}): Promise<ReadAnswer> {

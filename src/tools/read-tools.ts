@@ -116,7 +116,7 @@ function query(api: ToolApi, stream: JsonValue, request: JsonObject, asOf: strin
   return api.query(String(stream), { ...Object.fromEntries(given), ...(asOf === null ? {} : { consistency: { asOf } }) });
 }
 
-function hitsOf(name: string, { hits, freshness, token }: QueryAnswer): ToolAnswer {
+export function hitsOf(name: string, { hits, freshness, token }: QueryAnswer): ToolAnswer {
   return { members: { complete: freshness.complete, token }, list: { name, items: hits.map(hitOf) }, asOf: token };
 }
 

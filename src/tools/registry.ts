@@ -2,6 +2,7 @@ import { TailwaterError } from '../base/index.ts';
 import { contextTool, GET_CONTEXT } from './context-tools.ts';
 import { GET_FEATURES } from './features-tool.ts';
 import { GET_ROW, LIST_STREAMS, QUERY_SQL, RECENT_EVENTS, SEARCH } from './read-tools.ts';
+import { RECALL } from './recall.ts';
 import { REMEMBER } from './remember.ts';
 import type { Tool, ToolApi } from './tool-types.ts';
 
@@ -12,6 +13,7 @@ export const TOOLS: readonly Tool[] = [
   GET_FEATURES,
   RECENT_EVENTS,
   REMEMBER,
+  RECALL,
   QUERY_SQL,
   LIST_STREAMS,
   GET_ROW,

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { isTailwaterError, type JsonObject } from '../base/index.ts';
+import { memoryRow } from '../memory/index.ts';
 import type { StreamInfo } from '../server/index.ts';
 import { inputOf, outputOf, STREAM } from './schemas.ts';
 import type { Tool, ToolApi } from './tool-types.ts';
@@ -11,7 +11,7 @@ export const REMEMBER: Tool = {
   name: 'remember',
   title: 'Remember something',
   description:
-    'Keeps a fact for later, durable when the call returns and found by `search` in the same stream at once. Say in `subject` whom or what it is about. The same text about the same subject is kept once; give an `id` to replace what was kept under it.',
+    'Keeps a fact for later, durable when the call returns and found by `recall` at once. Say in `subject` whom or what it is about. The same text about the same subject is kept once; give an `id` to replace what was kept under it.',
   inputSchema: inputOf(
     {
       text: { type: 'string', minLength: 1, maxLength: 100_000, description: 'The fact, in a sentence that stands alone.' },
@@ -31,7 +31,7 @@ export const REMEMBER: Tool = {
   async run(api, args) {
     const stream = String(args.stream ?? DEFAULT_STREAM);
     const { definition } = await streamFor(api, stream);
-    const { id, value } = memoryOf(args);
+    const { id, value } = rowOf(args);
     const ownKey = definition.kind === 'upsert' && definition.key === null;
     const answer = await api.append(stream, [{ value, ...(ownKey ? { key: id } : {}) }]);
     return { members: { stream, id, token: answer.token }, asOf: null };
@@ -48,9 +48,8 @@ async function streamFor(api: ToolApi, name: string): Promise<StreamInfo> {
   }
 }
 
-function memoryOf({ text, subject, id, attributes }: JsonObject): { id: string; value: JsonObject } {
-  const said = JSON.stringify([subject ?? null, text]);
-  const name = id === undefined ? createHash('sha256').update(said).digest('hex').slice(0, 32) : String(id);
-  const about = subject === undefined ? {} : { subject };
-  return { id: name, value: { ...(attributes as JsonObject | undefined), ...about, text, id: name } };
+function rowOf({ text, subject, id, attributes }: JsonObject): { id: string; value: JsonObject } {
+  const about = subject === undefined ? {} : { subject: String(subject) };
+  const row = memoryRow({ text: String(text), ...about, attributes: (attributes as JsonObject | undefined) ?? {} });
+  return id === undefined ? row : { id: String(id), value: { ...row.value, id: String(id) } };
 }

@@ -18,7 +18,7 @@ const embeddings = new SyntheticEmbeddings({ vectorSize: 32 });
 `;
 const AFTER = `
 const saved = await checkpointer.getTuple({ configurable: { thread_id: 'none' } });
-console.log(JSON.stringify({ near, found, tier, ageMs, complete: freshness.complete, token, saved: saved ?? null }));
+console.log(JSON.stringify({ near, found, tier, ageMs, complete: freshness.complete, token, saved: saved ?? null, said, tools: tools.map(({ name }) => name) }));
 await client.close();
 `;
 
@@ -34,6 +34,8 @@ describe('the guide to LangChain', () => {
     const shown = JSON.parse(stdout);
     expect(shown).toMatchObject({ tier: 'tail', complete: true, saved: null });
     expect(shown.near.id).toBe('locks');
+    expect(shown.tools).toEqual(expect.arrayContaining(['search', 'get_row', 'recall']));
+    expect(shown.said).toContain('lock keeper');
     expect(shown.found.metadata.tailwater).toMatchObject({ stream: 'guides', id: 'locks', token: shown.token });
   });
 

@@ -14,6 +14,7 @@ const RANKS: Record<string, number> = {
   snapshot: 5,
   features: 6,
   retrieval: 7,
+  memory: 7,
   context: 8,
   tools: 8,
   server: 9,
@@ -38,10 +39,14 @@ function faultOf(importer: string, imported: string): string | null {
   return posix.basename(imported) === 'index.ts' ? null : 'imports past the index.ts';
 }
 
-/** Tools are called with the API by whoever serves them: they know its types, and load nothing of the engine. */
+/** Tools and memory are given the API by whoever uses them: they know its types, and load nothing of the engine. */
 function isTypesOfTheApi(importer: string, imported: string, values: ReadonlySet<string>): boolean {
   const isType = !values.has(imported);
-  return isType && folderOf(importer) === 'tools' && ['src/server/index.ts', 'src/context/index.ts'].includes(imported);
+  return (
+    isType &&
+    ['tools', 'memory'].includes(folderOf(importer) ?? '') &&
+    ['src/server/index.ts', 'src/context/index.ts'].includes(imported)
+  );
 }
 
 describe('layers', () => {

@@ -69,6 +69,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
     features: NO_FEATURES,
     documents: NO_DOCUMENTS,
     contexts: NO_CONTEXTS,
+    steps: { step: noDocuments, stepPosition: noDocuments },
     context: noContext,
     keys: new AccessKeys(new MemoryObjectStore(), systemClock, systemRandom),
     iceberg: new IcebergCatalog({

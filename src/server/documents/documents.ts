@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Clock, isTailwaterError, TailwaterError, utf8 } from '../../base/index.ts';
 import { type CutDocument, cutDocument } from '../../embeddings/index.ts';
 import {
-  type AppendResult,
+  type AtomicReceipt,
   checkDocument,
   checkDocumentId,
   type DocumentInput,
@@ -36,7 +36,7 @@ export interface DocumentsOptions {
     definition: StreamDefinition,
     records: DocumentPlan['records'],
     guard: { name: string; afterSeq: number },
-  ): Promise<AppendResult>;
+  ): Promise<AtomicReceipt>;
   scanner: Scanner;
   clock: Clock;
 }
@@ -115,7 +115,7 @@ export class Documents implements EngineDocuments {
     id: string,
     { records }: DocumentPlan,
     afterSeq: number,
-  ): Promise<AppendResult | null> {
+  ): Promise<AtomicReceipt | null> {
     try {
       return await this.#options.append(definition, records, { name: guardOf(definition, id), afterSeq });
     } catch (error) {

@@ -19,6 +19,7 @@ const READING = new Set([
 
 /** What puts records and documents into streams that exist, and into tables of other engines. */
 const WRITING = new Set([
+  'POST /v1/steps',
   'POST /v1/streams/:stream/records',
   'PUT /v1/streams/:stream/documents/:document',
   'DELETE /v1/streams/:stream/documents/:document',

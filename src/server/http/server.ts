@@ -20,6 +20,7 @@ import { addOperationRoutes } from './routes/operations.ts';
 import { addQueryRoute, addRowRoutes } from './routes/query.ts';
 import { addRecordRoutes } from './routes/records.ts';
 import { addScanRoute, addSqlRoute } from './routes/scan.ts';
+import { addStepRoutes } from './routes/steps.ts';
 import { addStreamRoutes, addTableRoutes } from './routes/streams.ts';
 import { addTagRoutes } from './routes/tags.ts';
 import { readTls, type TlsFiles, type TlsPair, watchTls } from './tls-files.ts';
@@ -100,6 +101,7 @@ function addRoutes(app: App, context: HttpContext): void {
   addQueryRoute(app, context);
   addRowRoutes(app, context);
   addDocumentRoutes(app, context);
+  addStepRoutes(app, context);
   addScanRoute(app, context);
   addSqlRoute(app, context);
   addTableRoutes(app, context);

@@ -26,6 +26,7 @@ const WRITES = [
   'post /iceberg/v1/namespaces/{namespace}/tables/{table}',
   'post /iceberg/v1/namespaces/{namespace}/tables/{table}/metrics',
   'post /iceberg/v1/transactions/commit',
+  'post /v1/steps',
   'post /v1/streams/{stream}/records',
   'put /v1/streams/{stream}/documents/{document}',
 ];
