@@ -361,6 +361,11 @@ describe('operations', () => {
     const routes = paths.flatMap(([path, methods]) => Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`));
     expect(routes.sort()).toEqual(
       [
+        'POST /v1/steps',
+        'GET /v1/steps',
+        'POST /v1/keys',
+        'GET /v1/keys',
+        'DELETE /v1/keys/{key}',
         'PUT /v1/streams/{stream}',
         'GET /v1/streams',
         'GET /v1/streams/{stream}',
