@@ -20,7 +20,9 @@ const SLOW_MS = 120_000;
 /** Runs the command of a story's README, and returns what it says line by line. */
 async function tell(story: string, variables: Record<string, string> = {}): Promise<string[]> {
   const [command] = fencedBlocks(readFileSync(join(AGENTS, story, 'README.md'), 'utf8')).flatMap(commandsOf);
-  const [node, ...args] = command.split(' ');
+  const script = /^npm run (\S+)$/.exec(command)?.[1] ?? '';
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const [node, ...args] = scripts[script].split(' ');
   expect(node).toBe('node');
   const { TAILWATER_URL, OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_MODEL, ...env } = process.env;
   const stdout = await new Promise<string>((resolve, reject) =>
