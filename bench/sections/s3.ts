@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { TailwaterClient } from '../../src/client.ts';
 import { startNode } from '../../test/cluster/node-on-s3.ts';
+import { hasRedis, RedisServer } from '../../test/harness/redis-server.ts';
 import { S3Server } from '../../test/kill/s3-server.ts';
 import { ndjson } from '../lib/events.ts';
 import type { BenchContext, Figure, Section } from '../lib/figures.ts';
@@ -22,11 +23,17 @@ export const s3: Section = {
   title: 'S3: requests and bytes of two nodes on one deployment (Iceberg and Lance tables, one node writes, one follows)',
   async run(context) {
     const server = await S3Server.start(join(context.folder, 'objects'));
+    const redis = hasRedis() ? await RedisServer.start() : null;
+    const env = redis === null ? {} : { TAILWATER_REDIS_URL: redis.url };
     const settings = server.settings('bench');
     const proxy = await startS3Proxy(settings.endpoint);
     const onProxy = { ...settings, endpoint: proxy.endpoint, timeoutMs: 30_000 };
-    const writer = await startNode(onProxy, { dataDir: join(context.folder, 'writer') });
-    const follower = await startNode(onProxy, { dataDir: join(context.folder, 'follower'), settings: { roles: 'retrieve' } });
+    const writer = await startNode(onProxy, { dataDir: join(context.folder, 'writer'), env });
+    const follower = await startNode(onProxy, {
+      dataDir: join(context.folder, 'follower'),
+      settings: { roles: 'retrieve' },
+      env,
+    });
     try {
       const client = new TailwaterClient({ url: writer.url, timeoutMs: 600_000 });
       for (const [name, format] of Object.entries(STREAMS))
@@ -39,6 +46,7 @@ export const s3: Section = {
       await follower.end('SIGTERM');
       await writer.end('SIGTERM');
       proxy.close();
+      await redis?.close();
       await server.kill();
     }
   },
@@ -54,7 +62,7 @@ async function atFullSpeed(context: BenchContext, proxy: S3Proxy, client: Tailwa
         path: `/v1/streams/${stream}/records`,
         contentType: 'application/x-ndjson',
         ndjson: { eventsPerRequest: EVENTS_PER_REQUEST, bytes: EVENT_BYTES },
-        connections: 16,
+        connections: 32,
         requests,
       }),
     ),

@@ -143,10 +143,14 @@ export class CompactionProcess implements CompactionRunner {
   }
 }
 
+/** What LanceDB writes to an object store in one request: a multipart upload costs two more, and one a part of 5 MiB. */
+const LANCE_UPLOAD_BYTES = 64 * 1024 ** 2;
+
 /** LANCE_IO_THREADS is left alone: with one of them LanceDB waits for itself for ever. */
 function threadCaps(threads: number): Record<string, string> {
   const count = String(threads);
-  return { LANCE_CPU_THREADS: count, TOKIO_WORKER_THREADS: count, RAYON_NUM_THREADS: count };
+  const upload = { LANCE_INITIAL_UPLOAD_SIZE: String(LANCE_UPLOAD_BYTES) };
+  return { ...upload, LANCE_CPU_THREADS: count, TOKIO_WORKER_THREADS: count, RAYON_NUM_THREADS: count };
 }
 
 function lowerPriority(pid: number): void {

@@ -135,9 +135,9 @@ export const FOLDER_DEFAULTS: StorageDefaults = {
 export const S3_DEFAULTS: StorageDefaults = {
   lingerMs: 200,
   maxLingerMs: 1000,
-  maxSegmentBytes: 16 * 1024 ** 2,
+  maxSegmentBytes: 32 * 1024 ** 2,
   maxStalenessMs: 1000,
-  compaction: { rows: 400_000, bytes: 256 * 1024 ** 2, ageMs: 300_000 },
+  compaction: { rows: 1_000_000, bytes: 256 * 1024 ** 2, ageMs: 300_000 },
   collection: { ...COLLECTION_SCHEDULE, graceMs: 600_000, intervalMs: 600_000, idleMs: 6 * 3_600_000 },
 };
 

@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seededRandom, utf8 } from '../../src/base/index.ts';
 import { createS3Store, probeConditionalPuts, S3ObjectStore, type S3Settings, withRetries } from '../../src/storage/index.ts';
+import { PART_BYTES } from '../../src/storage/s3/parts.ts';
 import { objectStoreConformance } from '../conformance/object-store.ts';
 import { instantClock } from './instant-clock.ts';
 import { DOUBLE_SECRET, S3Double, type S3DoubleOptions } from './s3-double.ts';
@@ -117,7 +118,7 @@ describe('S3ObjectStore', () => {
   });
 
   test('a large object is read by parts side by side, whole and verified, and not a mix of two versions', async () => {
-    const large = Buffer.alloc(40 * 1024 * 1024, 'a long object ');
+    const large = Buffer.alloc(2.5 * PART_BYTES, 'a long object ');
     await store.put('large', large);
     const before = double.requests.length;
     expect((await store.get('large'))!.bytes.length).toBe(large.length);

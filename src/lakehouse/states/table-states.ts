@@ -178,13 +178,16 @@ export class TableStates {
     }
   }
 
-  /** The highest existing number at or above `from` (which exists, or is one below the floor): doubling steps, then bisection. */
+  /**
+   * The highest existing number at or above `from` (which exists, or is one below the floor): doubling steps, then bisection. The second
+   * step is as short as the first, since mostly one state is new: then two reads tell.
+   */
   async #gallop(from: number): Promise<number> {
     let low = from;
     let step = 1;
-    while ((await this.read(low + step)) !== null) {
+    for (let found = 1; (await this.read(low + step)) !== null; found *= 2) {
       low += step;
-      step *= 2;
+      step = found;
     }
     let high = low + step;
     while (high - low > 1) {

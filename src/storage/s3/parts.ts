@@ -1,7 +1,7 @@
 import type { ByteRange } from '../object-store.ts';
 
 /** What one request reads at most: requests cost by number, so segments of the log come in one. */
-export const PART_BYTES = 16 * 1024 * 1024;
+export const PART_BYTES = 32 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
 
 export interface FirstPart {
