@@ -57,3 +57,4 @@ export type { Role } from './roles.ts';
 export type { EngineOptions } from './settings.ts';
 export type { PositionAnswer, StepAnswer, StepPlace, StepRequest } from './steps-api.ts';
 export { Tailwater } from './tailwater.ts';
+export { startTracing } from './tracing/export.ts';

@@ -10,6 +10,7 @@ import {
   readConfigFile,
   SETTINGS,
   serve,
+  startTracing,
   Tailwater,
 } from '../../server/index.ts';
 import { addExamples } from '../common.ts';
@@ -67,16 +68,18 @@ async function start(options: StartOptions, context: CliContext, implied: Record
   const config = await configOf(options, context, implied);
   const logger: Logger = pino({ name: 'tailwater', level: config.logLevel }, context.stderr);
   const { dataDir, roles } = config.engine;
+  const stopTracing = config.traces === undefined ? null : startTracing(config.traces);
   const tailwater = await openNode(config, logger);
   // A worker answers no command.
   const isNoted = roles?.some(role => role !== 'work') ?? true;
   try {
-    const { host, port, insecure, adminKey, tls } = config;
+    const { host, port, insecure, logRequests, adminKey, tls } = config;
     const server = await serve(tailwater.engine, {
       host,
       port,
       logger,
       insecure,
+      logRequests,
       ...(adminKey && { adminKey }),
       ...(tls && { tls }),
     });
@@ -93,6 +96,7 @@ async function start(options: StartOptions, context: CliContext, implied: Record
     }
   } finally {
     await tailwater.close();
+    await stopTracing?.();
   }
   logger.info({}, 'Stopped');
 }

@@ -5,6 +5,7 @@ import { CLUSTER_DEFAULTS } from '../deployment/cluster.ts';
 import { CACHE_DEFAULTS, parseS3Address, type S3Storage } from '../deployment/s3-deployment.ts';
 import type { Role } from '../roles.ts';
 import type { EngineOptions } from '../settings.ts';
+import type { TraceSettings } from '../tracing/export.ts';
 import type { Config } from './read-config.ts';
 import { SETTINGS } from './setting-list.ts';
 
@@ -16,6 +17,8 @@ export interface NodeConfig {
   adminKey?: string;
   tls?: { certFile: string; keyFile: string };
   insecure: boolean;
+  logRequests: boolean;
+  traces?: TraceSettings;
 }
 
 /** What a configuration makes of a node. TW_SETTING for settings that do not go together. `env`: of the AWS SDK. */
@@ -61,7 +64,8 @@ export function nodeConfig(config: Config, env: Readonly<Record<string, string |
     port: Number(read.value('port')),
     logLevel: read.text('logLevel')!,
     insecure: read.given<boolean>('insecure') ?? false,
-    ...present({ adminKey: read.given<string>('adminKey'), tls: tlsOf(read) }),
+    logRequests: read.given<boolean>('logRequests') ?? false,
+    ...present({ adminKey: read.given<string>('adminKey'), tls: tlsOf(read), traces: tracesOf(read) }),
   };
 }
 
@@ -72,6 +76,12 @@ function tlsOf(read: Reader): NodeConfig['tls'] {
   if (certFile === undefined || keyFile === undefined)
     throw contradiction('tls.certFile', 'tls.certFile and tls.keyFile go together; only one of them is given');
   return { certFile, keyFile };
+}
+
+function tracesOf(read: Reader): TraceSettings | undefined {
+  const endpoint = read.given<string>('traces.endpoint');
+  if (endpoint === undefined) return undefined;
+  return { endpoint, sampleRatio: Number(read.value('traces.sampleRatio')), serviceName: read.text('traces.serviceName')! };
 }
 
 function redisOf(read: Reader, storage: string | undefined): EngineOptions['redis'] {

@@ -4,6 +4,7 @@ import { CLUSTER_DEFAULTS } from '../deployment/cluster.ts';
 import { CACHE_DEFAULTS } from '../deployment/s3-deployment.ts';
 import { ROLES } from '../roles.ts';
 import { ENGINE_DEFAULTS, FOLDER_DEFAULTS, S3_DEFAULTS } from '../settings.ts';
+import { TRACE_DEFAULTS } from '../tracing/export.ts';
 import type { NumberSetting, Setting, Unit } from './setting.ts';
 
 const KIB = 1024;
@@ -112,6 +113,24 @@ const SERVER: readonly Setting[] = [
     default: 'info',
     doc: 'What is logged to stderr.',
   },
+  {
+    kind: 'switch',
+    name: 'logRequests',
+    default: 'false',
+    doc: 'A line of the log for every request: its id, route, status, time, the name of its key, and its trace.',
+  },
+  text(
+    'traces.endpoint',
+    'an http(s) address without credentials',
+    HTTP_ADDRESS,
+    'Where OpenTelemetry spans of requests go, by OTLP over HTTP, such as http://localhost:4318/v1/traces. Headers: OTEL_EXPORTER_OTLP_HEADERS.',
+  ),
+  numeric(
+    'traces.sampleRatio',
+    { unit: null, min: 0, max: 1, default: TRACE_DEFAULTS.sampleRatio },
+    'The share of traces that begin here and are kept; those that a caller began are kept when the caller keeps them.',
+  ),
+  text('traces.serviceName', 'a text', SOME_TEXT, 'What the node is called in traces.', TRACE_DEFAULTS.serviceName),
 ];
 
 const S3: readonly Setting[] = [

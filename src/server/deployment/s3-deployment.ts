@@ -22,6 +22,7 @@ import {
   withRetries,
 } from '../../storage/index.ts';
 import { type DataFolder, SHARD } from '../data-folder.ts';
+import { tracedStore } from '../tracing/traced-store.ts';
 import { checkFormatDocument } from './format-document.ts';
 import { componentOf, isImmutable, TABLES } from './keys.ts';
 
@@ -76,7 +77,7 @@ async function composed({ s3, cache: settings }: S3Storage, base: Base, random: 
   const { folder, maxDiskBytes, maxMemoryBytes } = settings;
   const bounds = { maxDiskBytes, maxMemoryBytes };
   const cache = await ObjectCache.open({ fs: nodeFileSystem, random, folder, ...bounds, owner: run, isGone });
-  const store = withCache(base.store, cache, isImmutable);
+  const store = withCache(tracedStore(base.store), cache, isImmutable);
   const address = addressOf(s3);
   const filesAt = (prefix: string): Promise<ObjectTableFiles> =>
     ObjectTableFiles.open({ store, prefix, address, cache, spoolFolder: join(folder, 'spool', run) });

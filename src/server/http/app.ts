@@ -3,12 +3,15 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Ajv } from 'ajv';
 import fastify, { type FastifyReply, type FastifyRequest, type FastifySchemaCompiler } from 'fastify';
-import { TailwaterError } from '../../base/index.ts';
+import { systemRandom, TailwaterError } from '../../base/index.ts';
 import { addAuthorisation } from './authorise.ts';
 import type { App, HttpContext } from './context.ts';
+import { addRequestLog, requestFacts } from './log-requests.ts';
 import { fromFastifyError, notFound, refuseConnection, sendProblem } from './problems.ts';
 import { readBody } from './read-body.ts';
+import { answerRequestIds, requestIds } from './request-ids.ts';
 import type { TlsPair } from './tls-files.ts';
+import { addTracing } from './trace-requests.ts';
 
 /** A fastify instance without routes: bodies as buffers, problem documents for every failure, admission, metrics, OpenAPI. */
 export function createApp(context: HttpContext, tls: TlsPair | null = null): App {
@@ -16,6 +19,8 @@ export function createApp(context: HttpContext, tls: TlsPair | null = null): App
     ...(tls && { https: tls }),
     // Fastify's request logging costs more than an append; what fails is logged below.
     logger: false,
+    requestIdHeader: false,
+    genReqId: requestIds(systemRandom),
     bodyLimit: context.settings.maxBodyBytes,
     requestTimeout: 300_000,
     keepAliveTimeout: 72_000,
@@ -32,6 +37,9 @@ export function createApp(context: HttpContext, tls: TlsPair | null = null): App
   app.setSerializerCompiler(() => data => JSON.stringify(data));
   answerErrors(app, context, sendProblem);
   addBodies(app, context, context.settings.maxBodyBytes);
+  answerRequestIds(app);
+  addTracing(app);
+  if (context.settings.logRequests) addRequestLog(app, context);
   addAuthorisation(app, context.authenticator);
   addAdmission(app, context);
   app.register(swagger, {
@@ -68,7 +76,7 @@ export function answerErrors(
 function logFailure({ logger }: HttpContext, request: FastifyRequest, problem: TailwaterError): void {
   const cause = problem.cause instanceof Error ? problem.cause : problem;
   const frames = (cause.stack ?? '').split('\n').filter(line => /^\s+at /.test(line));
-  const facts = { code: problem.code, method: request.method, route: request.routeOptions.url, kind: cause.name, frames };
+  const facts = { code: problem.code, ...requestFacts(request), kind: cause.name, frames };
   logger.error(facts, problem.code === 'TW_INTERNAL' ? 'A request failed' : problem.message);
 }
 

@@ -23,6 +23,8 @@ export interface HttpSettings {
   stallMs: number;
   /** How long requests in flight may take once the server stops. Default 30,000. */
   drainMs: number;
+  /** A line of the log for every request. Default false. */
+  logRequests: boolean;
 }
 
 export const HTTP_DEFAULTS: HttpSettings = {
@@ -33,6 +35,7 @@ export const HTTP_DEFAULTS: HttpSettings = {
   heartbeatMs: 15_000,
   stallMs: 30_000,
   drainMs: 30_000,
+  logRequests: false,
 };
 
 /** What routes work with. */

@@ -6,6 +6,7 @@ import { engineToolApi } from '../mcp/engine-tool-api.ts';
 import { MCP_PATH, McpFace } from '../mcp/mcp-face.ts';
 import { createMcpService } from '../mcp/service.ts';
 import type { McpSettings } from '../mcp/settings.ts';
+import { tracedEngine } from '../tracing/traced-engine.ts';
 import { Admission } from './admission.ts';
 import { createApp } from './app.ts';
 import { type App, HTTP_DEFAULTS, type HttpContext, type HttpSettings } from './context.ts';
@@ -51,10 +52,11 @@ export interface HttpServer {
 }
 
 /** Serves an engine over HTTP (design, section 9). TW_SETTING when the address cannot be listened on, or may not be for want of keys. */
-export async function serve(engine: EngineLike, options: HttpServerOptions = {}): Promise<HttpServer> {
+export async function serve(served: EngineLike, options: HttpServerOptions = {}): Promise<HttpServer> {
   const { host = '127.0.0.1', port = 8787, clock = systemClock, logger = silentLogger, ...rest } = options;
   const { adminKey, insecure = false, tls, mcp = {}, ...given } = rest;
   if (adminKey === undefined && !insecure && !isLoopback(host)) throw unguarded(host);
+  const engine = tracedEngine(served);
   const authenticator = adminKey === undefined ? null : new Authenticator(engine.keys, adminKey);
   const settings = { ...HTTP_DEFAULTS, ...given };
   const admission = new Admission(settings.maxInFlight, settings.maxBufferedBytes);

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { asTailwaterError, type Clock, type Logger, type Random, silentLogger, TailwaterError } from '../../base/index.ts';
 import { type Journal, JournalReplica, type Proposal } from '../../journal/index.ts';
 import type { AppendReceipt, AppendRequest, ControlRecord, Segment } from '../segment-types.ts';
@@ -69,6 +70,8 @@ export class LogShard {
     failedCommits: 0,
     listenerErrors: 0,
   };
+  /** A commit is of many appends, so it belongs to the trace of none. */
+  readonly #apart = AsyncLocalStorage.snapshot();
   #pump: Promise<void> | null = null;
   #endLinger: (() => void) | null = null;
   #closed = false;
@@ -241,7 +244,7 @@ export class LogShard {
       return;
     }
     if (this.#queue.hasFullGroup) this.#endLinger?.();
-    this.#pump ??= this.#run();
+    this.#pump ??= this.#apart(() => this.#run());
   }
 
   /** One commit at a time; what arrives meanwhile gathers into the next one. */
