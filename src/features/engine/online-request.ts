@@ -47,7 +47,7 @@ export function withoutAsOf(consistency: Consistency | undefined): Consistency |
 export function onlineEntities(plan: ViewPlan, state: ViewState, atMs: number, asked: OnlineRequest): OnlineAnswer['entities'] {
   const names = asked.features ?? plan.names;
   const places = names.map(name => plan.places.get(name)!);
-  const iso = isoTimes();
+  const detailOf = detailsAt(atMs);
   // Copied from one that has all members, an object gets its shape at once instead of member by member.
   const noValues: Record<string, JsonValue> = Object.fromEntries(names.map(name => [name, null]));
   const noDetails: Record<string, FeatureDetail> = Object.fromEntries(names.map(name => [name, NO_DETAIL]));
@@ -59,7 +59,7 @@ export function onlineEntities(plan: ViewPlan, state: ViewState, atMs: number, a
     for (let at = 0; at < names.length; at++) {
       const answer = answers[places[at]];
       values[names[at]] = answer.value;
-      details[names[at]] = detailOf(answer, atMs, iso);
+      details[names[at]] = detailOf(answer);
     }
     return { entity, values, details };
   });
@@ -67,22 +67,22 @@ export function onlineEntities(plan: ViewPlan, state: ViewState, atMs: number, a
 
 const NO_DETAIL: FeatureDetail = { status: 'not_found', eventTime: null, ageMs: null };
 
-/** Most values have the time of the value before, and writing a time costs more than remembering it. */
-function isoTimes(): (timeMs: number) => string {
-  let lastMs = Number.NaN;
-  let text = '';
-  return timeMs => {
-    if (timeMs !== lastMs) {
-      lastMs = timeMs;
-      text = new Date(timeMs).toISOString();
+/** Most values have the newest event of the value before: then they share what is said of it, which costs more to make than to remember. */
+function detailsAt(atMs: number): (answer: FeatureAnswer) => FeatureDetail {
+  let lastMs: number | null = null;
+  let lastStatus: FeatureAnswer['status'] | null = null;
+  let detail = NO_DETAIL;
+  return ({ status, eventTimeMs }) => {
+    if (status === lastStatus && eventTimeMs === lastMs) return detail;
+    if (eventTimeMs === null) detail = { status, eventTime: null, ageMs: null };
+    else {
+      const eventTime = eventTimeMs === lastMs ? detail.eventTime : new Date(eventTimeMs).toISOString();
+      detail = { status, eventTime, ageMs: atMs - eventTimeMs };
     }
-    return text;
+    lastMs = eventTimeMs;
+    lastStatus = status;
+    return detail;
   };
-}
-
-function detailOf({ status, eventTimeMs }: FeatureAnswer, atMs: number, iso: (timeMs: number) => string): FeatureDetail {
-  if (eventTimeMs === null) return { status, eventTime: null, ageMs: null };
-  return { status, eventTime: iso(eventTimeMs), ageMs: atMs - eventTimeMs };
 }
 
 function bad(problem: string): TailwaterError {

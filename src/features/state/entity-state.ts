@@ -1,7 +1,7 @@
 import { Cell } from '../aggregate/cell.ts';
 import type { ViewPlan } from '../plan.ts';
-import { type Row, RowBlocks } from './row-blocks.ts';
-import { isEmptyRange, rangeOf } from './window-range.ts';
+import { type Place, type Row, RowBlocks } from './row-blocks.ts';
+import { isEmptyRange, type RowRange, rangeOf } from './window-range.ts';
 
 /** A row that a newer version of its key replaces for every instant from `untilMs` on. */
 export interface SupersededRow extends Row {
@@ -13,6 +13,12 @@ export interface WindowCells {
   cells: Cell[][];
   /** No window has any event, filtered or not. */
   empty: boolean;
+}
+
+/** What a measure was found to be over a range. */
+interface Folded {
+  range: RowRange;
+  cell: Cell;
 }
 
 /** The events of one entity, back to where the windows of the earliest instant that may be asked about begin. */
@@ -98,18 +104,32 @@ export class EntityState {
   /** Every window at an instant, from all that is known by now. */
   at(atMs: number): WindowCells {
     const rows = this.#rowsAt(atMs);
-    let empty = this.#base === null;
-    const cells = this.#plan.windows.map(({ window, measures }) => {
-      const range = rangeOf(window, rows, atMs);
-      empty &&= isEmptyRange(range, rows);
-      return measures.map(measure => {
-        const cell = new Cell(this.#plan.measures[measure].aggregation.create());
-        if (window.kind === 'lifetime' && this.#base !== null) cell.merge(this.#base[measure]);
-        rows.foldInto(cell, measure, range.from, range.to);
+    const { windows } = this.#plan;
+    const ranges = windows.map(({ window }) => rangeOf(window, rows, atMs));
+    const cells = new Array<Cell[]>(windows.length);
+    const folded: (Folded | undefined)[] = [];
+    for (const index of shortestFirst(ranges)) {
+      const { window, measures } = windows[index];
+      const base = window.kind === 'lifetime' ? this.#base : null;
+      cells[index] = measures.map(measure => {
+        const cell = this.#fold(rows, measure, ranges[index], folded[measure]);
+        // What was given up is in no other window.
+        if (base === null) folded[measure] = { range: ranges[index], cell };
+        else cell.merge(base[measure]);
         return cell;
       });
-    });
-    return { cells, empty };
+    }
+    return { cells, empty: this.#base === null && ranges.every(range => isEmptyRange(range, rows)) };
+  }
+
+  /** A window that ends where a shorter one does is that one and the rows before it. */
+  #fold(rows: RowBlocks, measure: number, range: RowRange, shorter: Folded | undefined): Cell {
+    const cell = new Cell(this.#plan.measures[measure].aggregation.create());
+    if (shorter !== undefined && isSamePlace(shorter.range.to, range.to)) {
+      cell.merge(shorter.cell);
+      rows.foldInto(cell, measure, range.from, shorter.range.from);
+    } else rows.foldInto(cell, measure, range.from, range.to);
+    return cell;
   }
 
   /** Instants before a replacement see the row that was replaced. */
@@ -119,6 +139,17 @@ export class EntityState {
     const rows = [...this.rows, ...seen].sort((a, b) => a.timeMs - b.timeMs || a.seq - b.seq);
     return RowBlocks.of(this.#plan.measures, rows);
   }
+}
+
+/** Places of ranges, those that begin last first. */
+function shortestFirst(ranges: readonly RowRange[]): number[] {
+  return ranges
+    .map((_, index) => index)
+    .sort((a, b) => ranges[b].from.block - ranges[a].from.block || ranges[b].from.index - ranges[a].from.index);
+}
+
+function isSamePlace(a: Place, b: Place): boolean {
+  return a.block === b.block && a.index === b.index;
 }
 
 function isOlder(a: Row, b: Row): boolean {

@@ -244,14 +244,10 @@ export class RowBlocks {
 
   /** Adds what a measure takes of the rows from one place to another. */
   foldInto(cell: Cell, measure: number, from: Place, to: Place): void {
-    const { input } = this.#measures[measure];
-    let block = from.block;
-    if (block === to.block) {
-      this.#foldRows(cell, input, block, from.index, to.index);
-      return;
-    }
+    let { block } = from;
+    if (block === to.block) return this.#foldPart(cell, measure, block, from.index, to.index);
     if (from.index > 0) {
-      this.#foldRows(cell, input, block, from.index, this.#blocks[block].rows.length);
+      this.#foldPart(cell, measure, block, from.index, this.#blocks[block].rows.length);
       block++;
     }
     while (block < to.block) {
@@ -259,11 +255,17 @@ export class RowBlocks {
       cell.merge(this.#cellOf(level, block >> (level * FANOUT_BITS), measure));
       block += 1 << (level * FANOUT_BITS);
     }
-    if (to.index > 0) this.#foldRows(cell, input, to.block, 0, to.index);
+    this.#foldPart(cell, measure, to.block, 0, to.index);
+  }
+
+  /** The newest block, which windows that end now take whole, is summed up once for all of them. */
+  #foldPart(cell: Cell, measure: number, block: number, from: number, to: number): void {
+    if (from >= to) return;
+    if (from === 0 && to === this.#blocks[block].rows.length) cell.merge(this.#cellOf(0, block, measure));
+    else this.#foldRows(cell, this.#measures[measure].input, block, from, to);
   }
 
   #foldRows(cell: Cell, input: number, block: number, from: number, to: number): void {
-    if (from >= to) return;
     const { rows } = this.#blocks[block];
     for (let index = from; index < to; index++) {
       const row = rows[index];
