@@ -215,7 +215,9 @@ function spread({ aggregate, population }: MeasureDefinition, numbers: number[])
 }
 
 function decayed({ aggregate, halfLife }: MeasureDefinition, events: OracleEvent[], numbers: number[], atMs: number): JsonValue {
-  const weights = events.map(event => 2 ** (-(atMs - event.timeMs) / durationMs(halfLife!)));
+  // The ratios of weights, which are all that counts in a mean, are the same at any instant; at a late one they are all 0.
+  const sinceMs = aggregate === 'decayed_sum' ? atMs : Math.max(...events.map(event => event.timeMs));
+  const weights = events.map(event => 2 ** (-(sinceMs - event.timeMs) / durationMs(halfLife!)));
   const sum = toDouble(exactSum(numbers.map((number, index) => number * weights[index])));
   if (aggregate === 'decayed_sum') return sum;
   const total = weights.reduce((a, b) => a + b, 0);

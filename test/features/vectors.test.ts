@@ -170,6 +170,21 @@ describe('merging and retracting answers as Chronon does', () => {
   });
 });
 
+describe('decay', () => {
+  const daysLater = START_MS + 30 * 86_400_000;
+  const feature = (aggregate: 'decayed_sum' | 'decayed_avg') =>
+    ({ aggregate, field: 'v', halfLife: '1m', window: 'lifetime' }) as const;
+
+  test('a mean of events that are old together is their mean, however long nothing has come; their sum is nothing', () => {
+    const state = stateOf(viewOf({ mean: feature('decayed_avg'), sum: feature('decayed_sum') }), [
+      [START_MS, { v: 1 }],
+      [START_MS + 60_000, { v: 4 }],
+    ]);
+    expect(valuesAt(state, START_MS + 60_000)).toEqual({ mean: 3, sum: expect.closeTo(4.5) });
+    expect(valuesAt(state, daysLater)).toEqual({ mean: 3, sum: 0 });
+  });
+});
+
 describe('rows of one event time answer as Feast does', () => {
   test('the one ingested later wins', () => {
     const state = stateOf(viewOf({ rate: { aggregate: 'last', field: 'v', window: 'lifetime' } }), [

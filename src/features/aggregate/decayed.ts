@@ -2,7 +2,7 @@ import type { JsonValue } from '../../base/index.ts';
 import { ExactSum } from './exact-sum.ts';
 import { type Aggregation, type Fold, type Input, summand } from './fold.ts';
 
-/** Older events than so many half-lives weigh nothing. */
+/** Events that are older by so many half-lives weigh nothing: in a sum, than now; in a mean, where only ratios count, than the newest. */
 const MAX_HALF_LIVES = 500;
 
 interface DecayOptions {
@@ -75,11 +75,12 @@ class DecayedFold implements Fold {
   result(atMs: number): JsonValue {
     const { halfLifeMs, mean } = this.#options;
     const now = Math.floor(atMs / halfLifeMs);
+    const reference = mean ? this.#newest() : now;
     const values = new ExactSum();
     const weights = new ExactSum();
     for (const [number, period] of this.#periods) {
-      if (now - number > MAX_HALF_LIVES) continue;
-      const scale = 2 ** (number - now);
+      if (reference - number > MAX_HALF_LIVES) continue;
+      const scale = 2 ** (number - reference);
       for (const part of period.values.parts()) values.add(part * scale);
       for (const part of period.weights.parts()) weights.add(part * scale);
     }
@@ -88,8 +89,15 @@ class DecayedFold implements Fold {
   }
 
   forget(sinceMs: number): void {
-    const first = Math.floor(sinceMs / this.#options.halfLifeMs) - MAX_HALF_LIVES;
+    const since = Math.floor(sinceMs / this.#options.halfLifeMs);
+    const first = (this.#options.mean ? Math.min(since, this.#newest()) : since) - MAX_HALF_LIVES;
     for (const number of this.#periods.keys()) if (number < first) this.#periods.delete(number);
+  }
+
+  #newest(): number {
+    let newest = Number.NEGATIVE_INFINITY;
+    for (const number of this.#periods.keys()) if (number > newest) newest = number;
+    return newest;
   }
 
   encode(): JsonValue {
