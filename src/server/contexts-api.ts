@@ -21,8 +21,14 @@ export interface ContextsApi {
   call(name: string, call?: ContextCall): Promise<ContextAnswer>;
 }
 
+/** Of the engine: what a call asks can be looked at before it is answered. */
+export interface EngineContextsApi extends ContextsApi {
+  /** TW_CONTEXT_NOT_FOUND, TW_CONTEXT_PARAMETERS. */
+  request(name: string, call: ContextCall): Promise<ContextRequest>;
+}
+
 /** The contexts of this process behind the interface that the HTTP client has too. */
-export class EngineContexts implements ContextsApi {
+export class EngineContexts implements EngineContextsApi {
   readonly #definitions: ContextDefinitions;
   readonly #assemble: (request: ContextRequest) => Promise<ContextAnswer>;
 
@@ -47,7 +53,11 @@ export class EngineContexts implements ContextsApi {
     return this.#definitions.remove(name);
   }
 
+  request(name: string, call: ContextCall): Promise<ContextRequest> {
+    return this.#definitions.request(name, call);
+  }
+
   async call(name: string, call: ContextCall = {}): Promise<ContextAnswer> {
-    return this.#assemble(await this.#definitions.request(name, call));
+    return this.#assemble(await this.request(name, call));
   }
 }

@@ -17,7 +17,7 @@ import type { AccessKeys } from './access/access-keys.ts';
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
 import type { CollectOptions } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
-import type { ContextsApi } from './contexts-api.ts';
+import type { EngineContextsApi } from './contexts-api.ts';
 import type { EngineDocuments } from './documents-api.ts';
 import type { FeaturesApi } from './features-api.ts';
 import type { StepsApi } from './steps-api.ts';
@@ -54,7 +54,7 @@ export interface EngineFollowOptions {
 export interface EngineLike {
   readonly features: FeaturesApi;
   readonly documents: EngineDocuments;
-  readonly contexts: ContextsApi;
+  readonly contexts: EngineContextsApi;
   readonly keys: Pick<AccessKeys, 'create' | 'list' | 'remove' | 'find'>;
   readonly steps: StepsApi;
   /** Iceberg's REST catalog, over the tables of streams and those of other engines. */
@@ -74,7 +74,8 @@ export interface EngineLike {
   query(name: string, request: QueryRequest, signal?: AbortSignal): Promise<SearchAnswer>;
   context(request: ContextRequest): Promise<ContextAnswer>;
   scan(name: string, request: ScanRequest, signal?: AbortSignal): Promise<OpenScan>;
-  sql(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer>;
+  /** `mayRead`: which streams there are for this query; all, when it is not given. */
+  sql(request: SqlRequest, signal?: AbortSignal, mayRead?: (stream: string) => boolean): Promise<SqlAnswer>;
   getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow>;
   deleteRow(name: string, key: Uint8Array): Promise<AppendAnswer>;
   compact(name: string, options?: { full?: boolean }): Promise<TableInfo>;

@@ -256,10 +256,10 @@ export class Engine implements EngineLike {
     return this.#scanner.scan(await this.find(name), request, signal);
   }
 
-  async sql(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer> {
+  async sql(request: SqlRequest, signal?: AbortSignal, mayRead?: (stream: string) => boolean): Promise<SqlAnswer> {
     this.#require('retrieve');
     if (this.#parts.folder.shared) await this.#parts.catalog.refresh();
-    return this.#sql.run(request, signal);
+    return this.#sql.run(request, signal, mayRead);
   }
 
   async getRow(name: string, key: Uint8Array, consistency?: Consistency): Promise<EngineRow> {

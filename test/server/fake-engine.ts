@@ -38,7 +38,14 @@ const NO_DOCUMENTS: EngineLike['documents'] = { put: noDocuments, get: noDocumen
 const noContext = async (): Promise<never> => {
   throw new TailwaterError('TW_CONTEXT_NOT_FOUND');
 };
-const NO_CONTEXTS = { apply: noContext, get: noContext, list: async () => [], remove: noContext, call: noContext };
+const NO_CONTEXTS = {
+  apply: noContext,
+  get: noContext,
+  list: async () => [],
+  remove: noContext,
+  call: noContext,
+  request: noContext,
+};
 
 /** One append stream in memory, for what a real engine cannot be made to do: fail on demand, hang, lose a reply. Override any method. */
 export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { records: StreamRecord[] } {

@@ -2,8 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TailwaterError } from '../../base/index.ts';
 import type { Scope } from '../access/access-key.ts';
 import type { Authenticator, Identity } from '../access/authenticator.ts';
+import { limitedReads, type Reads, reaches } from '../access/limited-reads.ts';
 import type { App } from './context.ts';
-import { scopesOf } from './route-scopes.ts';
+import { isLimitable, scopesOf } from './route-scopes.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -43,13 +44,18 @@ export function requireScope({ identity }: FastifyRequest, scope: Scope): void {
 
 /** Whether the sender may know of the stream. */
 export function mayTouch({ identity }: FastifyRequest, stream: string): boolean {
-  return identity === null || identity.streams === null || identity.streams.some(prefix => stream.startsWith(prefix));
+  return identity === null || reaches(identity, stream);
 }
 
-/** A key that is limited to some streams may ask only what names one of them in its path: SQL, contexts, views and tools may read any. */
+/** What the sender may ask without a stream in the path. */
+export function readsFor({ identity }: FastifyRequest, engine: Reads): Reads {
+  return identity === null || identity.streams === null ? engine : limitedReads(engine, identity);
+}
+
+/** A key that is limited to some streams may ask only what names one of them in its path, and what `readsFor` limits. */
 function requireStream(request: FastifyRequest): void {
   const { identity, routeOptions } = request;
-  if (identity === null || identity.streams === null || routeOptions.url === '/v1/streams') return;
+  if (identity === null || identity.streams === null || isLimitable(request.method, routeOptions.url)) return;
   const { stream } = request.params as { stream?: string };
   if (stream !== undefined && mayTouch(request, stream)) return;
   const allowed = identity.streams.map(prefix => `${prefix}…`).join(', ');

@@ -17,6 +17,21 @@ const READING = new Set([
   'POST /v1/streams/:stream/query',
 ]);
 
+/** What names its streams elsewhere than in its path, and is limited to those that the sender may read. */
+const LIMITABLE = new Set([
+  'GET /v1/streams',
+  'GET /v1/contexts',
+  'GET /v1/contexts/:context',
+  'POST /v1/context',
+  'POST /v1/contexts/:context',
+  'GET /v1/features',
+  'GET /v1/features/:view',
+  'POST /v1/features/:view/online',
+  'POST /v1/features/historical',
+  'POST /v1/features/online',
+  'POST /v1/sql',
+]);
+
 /** What puts records and documents into streams that exist, and into tables of other engines. */
 const WRITING = new Set([
   'POST /v1/steps',
@@ -28,6 +43,10 @@ const WRITING = new Set([
   'POST /iceberg/v1/namespaces/:namespace/tables/:table/metrics',
   'POST /iceberg/v1/transactions/commit',
 ]);
+
+export function isLimitable(method: string, route: string | undefined): boolean {
+  return LIMITABLE.has(`${method === 'HEAD' ? 'GET' : method} ${route}`);
+}
 
 /** What a request must be allowed to do; null: nothing. A route that nobody thought of is the administrator's. */
 export function scopesOf(method: string, route: string): readonly Scope[] | null {

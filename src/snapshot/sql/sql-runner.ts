@@ -54,20 +54,21 @@ export class SqlRunner {
     this.#slots = new Slots(options.settings.concurrency);
   }
 
-  /** Throws TW_SQL_INVALID, _NOT_ALLOWED, _MEMORY, _TOO_LARGE, TW_DEADLINE, TW_BUSY, TW_STREAM_NOT_FOUND and what pinning throws. */
-  async run(request: SqlRequest, signal?: AbortSignal): Promise<SqlAnswer> {
+  /** `mayRead`: which streams there are for it. Throws TW_SQL_INVALID, _NOT_ALLOWED, _MEMORY, _TOO_LARGE, TW_DEADLINE, TW_BUSY, TW_STREAM_NOT_FOUND and what pinning throws. */
+  async run(request: SqlRequest, signal?: AbortSignal, mayRead?: (stream: string) => boolean): Promise<SqlAnswer> {
     const { clock } = this.#options;
     const { sql, limit, deadlineMs } = checkedRequest(request);
     const deadlineAtMs = clock.nowMs() + deadlineMs;
     const tree = await parseSelect(sql, this.#parser);
     checkReach(tree);
-    const definitions = this.#options.definitions();
+    const all = this.#options.definitions();
+    const definitions = mayRead === undefined ? all : all.filter(({ name }) => mayRead(name));
     const needs = needsOf(tree, name => isStream(name, definitions));
     if (needs.tables.size > MAX_TABLES) throw badRequest(`a query reads at most ${MAX_TABLES} streams`);
     const release = await this.#slots.take(clock, deadlineMs);
     try {
       const wrapped = await this.#limited(sql, limit);
-      return await this.#answer({ sql, wrapped, needs, limit, deadlineMs, deadlineAtMs, request, signal });
+      return await this.#answer({ sql, wrapped, definitions, needs, limit, deadlineMs, deadlineAtMs, request, signal });
     } finally {
       release();
     }
@@ -99,10 +100,9 @@ export class SqlRunner {
 
   async #answer(query: RunningQuery): Promise<SqlAnswer> {
     const { pinner, clock } = this.#options;
-    const { needs, request, deadlineAtMs } = query;
-    const all = this.#options.definitions();
-    const definitions = [...needs.tables.values()].map(table => streamNamed(table.name, all));
-    const instant = await pinner.pinAll(definitions, request.consistency, deadlineAtMs);
+    const { definitions, needs, request, deadlineAtMs } = query;
+    const named = [...needs.tables.values()].map(table => streamNamed(table.name, definitions));
+    const instant = await pinner.pinAll(named, request.consistency, deadlineAtMs);
     const pins: Pin[] = [];
     try {
       for (const pinned of instant.pinned) pins.push(...(await this.#options.scanner.pin(pinned)));
@@ -232,6 +232,8 @@ interface RunningQuery {
   sql: string;
   /** With a limit around it. */
   wrapped: string;
+  /** The streams there are for it. */
+  definitions: readonly StreamDefinition[];
   needs: SqlNeeds;
   limit: number;
   deadlineMs: number;

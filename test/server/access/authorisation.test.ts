@@ -122,11 +122,56 @@ describe('a server with an administrator’s key', () => {
     for (const refused of [
       () => client.read('orders'),
       () => client.append('users', [{ value: {} }]),
-      () => client.sql('SELECT * FROM users'),
       () => client.context({ include: { events: { stream: 'users' } }, budget: { tokens: 100 } }),
-      () => client.features.list(),
+      () => client.compact('orders.eu'),
       () => client.keys.list(),
       () => client.metrics(),
+    ])
+      await expect(refused(), refused.toString()).rejects.toMatchObject({ code: 'TW_FORBIDDEN' });
+  });
+
+  test('answers such a key what SQL, contexts and views make of its streams, as if the others were not there', async () => {
+    const client = new TailwaterClient({ url: server.url, apiKey: keys.orders });
+    const view = (source: string, name: string) => ({
+      name,
+      definition: { source, entity: 'user', features: { n: { aggregate: 'count', window: 'lifetime' } } },
+    });
+    const about = (include: object) => ({ include, budget: { tokens: 200 } });
+    await admin.append('orders.eu', [{ value: { user: 'ann', total: 3 } }]);
+    await admin.append('users', [{ value: { user: 'ann', secret: 'hidden' } }]);
+    await admin.features.apply(view('orders.eu', 'buys'));
+    await admin.features.apply(view('users', 'logins'));
+    const parameters = { s: { type: 'string' } };
+    const anyEvents = { parameters, context: about({ events: { stream: { $param: 's' } } }) };
+    await admin.contexts.apply('inside', {
+      context: about({ events: { stream: 'orders.eu' }, features: { view: 'buys', entity: 'ann' } }),
+    });
+    await admin.contexts.apply('outside', {
+      context: about({ events: { stream: 'orders.eu' }, features: { view: 'logins', entity: 'ann' } }),
+    });
+    await admin.contexts.apply('any', anyEvents);
+
+    expect((await client.sql('SELECT count(total) AS n FROM "orders.eu"')).rows).toEqual([[1]]);
+    const unseen = await client.sql('SELECT * FROM users').catch(error => error);
+    expect(unseen).toMatchObject({ code: 'TW_STREAM_NOT_FOUND', message: expect.stringContaining('There are orders.eu.') });
+    expect((await client.features.list()).map(({ name }) => name)).toEqual(['buys']);
+    expect((await client.contexts.list()).map(({ name }) => name)).toEqual(['inside']);
+    expect((await client.features.online('buys', { entities: ['ann'] })).entities[0].values).toEqual({ n: 1 });
+    const rows = [{ user: 'ann', time: '2099-01-01T00:00:00Z' }];
+    await client.contexts.call('inside');
+    await client.contexts.call('any', { params: { s: 'orders.eu' } });
+    await client.context(about({ events: [{ stream: 'orders.eu' }], features: { view: 'buys', entity: 'ann' } }) as never);
+    for (const refused of [
+      () => client.features.get('logins'),
+      () => client.features.online('logins', { entities: ['ann'] }),
+      () => client.features.service({ views: ['buys', { view: 'logins' }], entities: ['ann'] }),
+      () => client.features.historical({ views: ['buys', 'logins'], rows }),
+      () => client.contexts.get('outside'),
+      () => client.contexts.call('outside'),
+      () => client.contexts.call('any', { params: { s: 'users' } }),
+      () =>
+        client.context(about({ rows: { stream: 'orders.eu' }, events: [{ stream: 'orders.eu' }, { stream: 'users' }] }) as never),
+      () => client.context(about({ documents: { stream: ['orders.eu'] } }) as never),
     ])
       await expect(refused(), refused.toString()).rejects.toMatchObject({ code: 'TW_FORBIDDEN' });
   });

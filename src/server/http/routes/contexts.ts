@@ -1,6 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox';
 import type { JsonObject, JsonValue } from '../../../base/index.ts';
 import type { ContextAnswer, ContextCall, ContextRequest } from '../../../context/index.ts';
+import { readsFor } from '../authorise.ts';
 import type { App, HttpContext } from '../context.ts';
 import { answers, PROBLEM_ANSWER, parseJsonBody, sendJson, sendWithToken, tokenConsistency } from './route-parts.ts';
 
@@ -73,13 +74,14 @@ function addDefinitionRoutes(app: App, { engine }: HttpContext): void {
     async (request, reply) =>
       sendJson(reply, JSON.stringify(await engine.contexts.apply(request.params.context, request.body as JsonValue))),
   );
-  app.get('/v1/contexts', { schema: { summary: 'List context definitions', response } }, async (_request, reply) =>
-    sendJson(reply, JSON.stringify({ contexts: await engine.contexts.list() })),
+  app.get('/v1/contexts', { schema: { summary: 'List context definitions', response } }, async (request, reply) =>
+    sendJson(reply, JSON.stringify({ contexts: await readsFor(request, engine).contexts.list() })),
   );
   app.get<{ Params: { context: string } }>(
     path,
     { schema: { summary: 'Describe a context definition', params, response } },
-    async (request, reply) => sendJson(reply, JSON.stringify(await engine.contexts.get(request.params.context))),
+    async (request, reply) =>
+      sendJson(reply, JSON.stringify(await readsFor(request, engine).contexts.get(request.params.context))),
   );
   const gone = { 204: Type.Null({ description: 'Removed.' }), default: PROBLEM_ANSWER };
   app.delete<{ Params: { context: string } }>(
@@ -99,7 +101,7 @@ function addAnswerRoutes(app: App, { engine }: HttpContext): void {
     { preValidation: parseJsonBody, schema: { summary: 'Assemble a context', body: RequestBody, response } },
     async (request, reply) => {
       const asked = request.body as unknown as ContextRequest;
-      const answer = await engine.context({ ...asked, ...consistencyFor(asked, request.headers) });
+      const answer = await readsFor(request, engine).context({ ...asked, ...consistencyFor(asked, request.headers) });
       return sendAnswer(reply, answer);
     },
   );
@@ -111,7 +113,8 @@ function addAnswerRoutes(app: App, { engine }: HttpContext): void {
     },
     async (request, reply) => {
       const call = request.body as ContextCall;
-      const answer = await engine.contexts.call(request.params.context, { ...call, ...consistencyFor(call, request.headers) });
+      const { contexts } = readsFor(request, engine);
+      const answer = await contexts.call(request.params.context, { ...call, ...consistencyFor(call, request.headers) });
       return sendAnswer(reply, answer);
     },
   );

@@ -1,7 +1,7 @@
 import { type TSchema, Type } from '@fastify/type-provider-typebox';
 import type { JsonValue } from '../../../base/index.ts';
 import type { HistoricalRequest, OnlineRequest, ServiceRequest } from '../../../features/index.ts';
-import { requireScope } from '../authorise.ts';
+import { readsFor, requireScope } from '../authorise.ts';
 import type { App, HttpContext } from '../context.ts';
 import { AnyObject, Consistency, deadlineMs, HistoricalBody, strict, ViewParams } from './feature-schemas.ts';
 import { addTrustRoutes } from './feature-trust.ts';
@@ -56,13 +56,13 @@ function addDefinitionRoutes(app: App, { engine }: HttpContext): void {
       return sendJson(reply, JSON.stringify(await engine.features.plan(view, request.query)));
     },
   );
-  app.get('/v1/features', { schema: schema('List feature views') }, async (_request, reply) =>
-    sendJson(reply, JSON.stringify({ views: await engine.features.list() })),
+  app.get('/v1/features', { schema: schema('List feature views') }, async (request, reply) =>
+    sendJson(reply, JSON.stringify({ views: await readsFor(request, engine).features.list() })),
   );
   app.get<{ Params: { view: string } }>(
     '/v1/features/:view',
     { schema: schema('Describe a feature view', { params }) },
-    async (request, reply) => sendJson(reply, JSON.stringify(await engine.features.get(request.params.view))),
+    async (request, reply) => sendJson(reply, JSON.stringify(await readsFor(request, engine).features.get(request.params.view))),
   );
   const gone = { 204: Type.Null({ description: 'Removed.' }), default: PROBLEM_ANSWER };
   app.delete<{ Params: { view: string } }>(
@@ -82,7 +82,7 @@ function addValueRoutes(app: App, { engine }: HttpContext): void {
     async (request, reply) => {
       const asked = request.body as OnlineRequest;
       const consistency = asked.consistency ?? tokenConsistency(request.headers);
-      const answer = await engine.features.online(
+      const answer = await readsFor(request, engine).features.online(
         request.params.view,
         consistency === undefined ? asked : { ...asked, consistency },
       );
@@ -95,7 +95,9 @@ function addValueRoutes(app: App, { engine }: HttpContext): void {
     async (request, reply) => {
       const asked = request.body as ServiceRequest;
       const consistency = asked.consistency ?? tokenConsistency(request.headers);
-      const answer = await engine.features.service(consistency === undefined ? asked : { ...asked, consistency });
+      const answer = await readsFor(request, engine).features.service(
+        consistency === undefined ? asked : { ...asked, consistency },
+      );
       return sendJson(reply, JSON.stringify(answer));
     },
   );
@@ -105,7 +107,7 @@ function addValueRoutes(app: App, { engine }: HttpContext): void {
     async (request, reply) => {
       const body = request.body as HistoricalRequest;
       if (body.saveAs !== undefined) requireScope(request, 'write');
-      return sendJson(reply, JSON.stringify(await engine.features.historical(body)));
+      return sendJson(reply, JSON.stringify(await readsFor(request, engine).features.historical(body)));
     },
   );
 }

@@ -5,6 +5,7 @@ import type { ScanRequest, SqlRequest } from '../../../snapshot/index.ts';
 import type { ScanAnswer } from '../../api.ts';
 import { encodeSqlAnswer } from '../../api-encoding.ts';
 import { openScanBody, SCAN_TYPES } from '../../scan-body.ts';
+import { readsFor } from '../authorise.ts';
 import type { App, HttpContext } from '../context.ts';
 import { ScanQuery, SqlAnswerSchema, SqlBody, StreamParams } from '../schemas.ts';
 import {
@@ -93,7 +94,8 @@ export function addSqlRoute(app: App, { engine }: HttpContext): void {
     async (request, reply) => {
       const query = request.body as SqlRequest;
       const consistency = query.consistency ?? tokenConsistency(request.headers);
-      const answer = await engine.sql(consistency === undefined ? query : { ...query, consistency }, clientSignal(reply));
+      const reads = readsFor(request, engine);
+      const answer = await reads.sql(consistency === undefined ? query : { ...query, consistency }, clientSignal(reply));
       return sendWithToken(reply, encodeSqlAnswer(answer), answer.token);
     },
   );
