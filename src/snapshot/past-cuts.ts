@@ -1,4 +1,4 @@
-import { TailwaterError } from '../base/index.ts';
+import { isTailwaterError, TailwaterError } from '../base/index.ts';
 import { type LogReader, StreamTail } from '../streams/index.ts';
 import type { LiveStream } from './live-stream.ts';
 import type { Pinned } from './pinned.ts';
@@ -63,7 +63,20 @@ export class PastCuts {
   }
 
   async #build(stream: LiveStream, segment: number, maxExpired: number): Promise<CachedCut> {
-    const view = await stream.viewAt(segment, maxExpired);
+    for (let last: number | null = null; ; ) {
+      const view = await stream.viewAt(segment, maxExpired);
+      const n = view?.state.n ?? 0;
+      try {
+        return await this.#buildFrom(stream, segment, view);
+      } catch (error) {
+        // The log may have been let go of meanwhile, because a newer state, that serves the instant as well, holds what was in it.
+        if (!isTailwaterError(error, 'TW_HISTORY_EXPIRED') || n === last) throw error;
+        last = n;
+      }
+    }
+  }
+
+  async #buildFrom(stream: LiveStream, segment: number, view: TableView | null): Promise<CachedCut> {
     const tail = new StreamTail(stream.definition);
     let expected = (view?.state.logSeq ?? 0) + 1;
     for await (const entry of this.#log.range(expected, segment)) {

@@ -3,7 +3,8 @@ import { seededRandom } from '../../src/base/index.ts';
 import { ObjectJournal, Pins } from '../../src/journal/index.ts';
 import { dropTable, pinTableState, TableStates, TableStatistics } from '../../src/lakehouse/index.ts';
 import { Collector, type CollectorOptions } from '../../src/server/collect/collector.ts';
-import { LogShard } from '../../src/streams/index.ts';
+import { PastCuts } from '../../src/snapshot/index.ts';
+import { LogReader, LogShard } from '../../src/streams/index.ts';
 import { simulate } from '../harness/simulate.ts';
 import { CollectWorld, GRACE_MS } from './collect-world.ts';
 
@@ -82,6 +83,28 @@ describe('a collector and those beside it', () => {
       await expect(pinTableState(pins, states, old, 60_000)).rejects.toMatchObject({ code: 'TW_HISTORY_EXPIRED' });
       expect((await run).states).toBe(1);
       expect(await pins.list()).toEqual([]);
+    }));
+
+  test('a read of an instant whose log goes while it looks finds the table that has taken it over', () =>
+    inWorld(async world => {
+      await world.append('rows', ['a']);
+      const stream = world.node.streams.require(world.node.catalog.require('rows'));
+      const { seq } = world.node.shard;
+      const log = new LogReader(new ObjectJournal(world.truth, 'log'));
+      let looks = 0;
+      const late = {
+        async *range(first: number, last: number) {
+          // It saw no table state; now there is one, and the log is let go of.
+          if (looks++ === 0) {
+            await world.compact('rows');
+            expect((await world.collect())?.log).toMatchObject([{ floor: seq + 1 }]);
+          }
+          yield* log.range(first, last);
+        },
+      } as unknown as LogReader;
+      const past = new PastCuts(late, { fill: async () => {}, compute: async () => {} });
+      const cut = await past.at(stream, seq, Number.POSITIVE_INFINITY);
+      expect([cut.table?.state.rowCount, cut.table?.state.logSeq, looks]).toEqual([1, seq, 2]);
     }));
 
   test('a pin of a kind that it does not know holds everything', () =>

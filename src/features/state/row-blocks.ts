@@ -245,7 +245,10 @@ export class RowBlocks {
   /** Adds what a measure takes of the rows from one place to another. */
   foldInto(cell: Cell, measure: number, from: Place, to: Place): void {
     let { block } = from;
-    if (block === to.block) return this.#foldPart(cell, measure, block, from.index, to.index);
+    if (block === to.block) {
+      this.#foldPart(cell, measure, block, from.index, to.index);
+      return;
+    }
     if (from.index > 0) {
       this.#foldPart(cell, measure, block, from.index, this.#blocks[block].rows.length);
       block++;
