@@ -2,7 +2,7 @@ import { asTailwaterError, type Clock, type ErrorCode, isTailwaterError, Tailwat
 import type { FeatureEngine, Reach } from '../features/index.ts';
 import type { Searcher } from '../retrieval/index.ts';
 import { headsOf, type Pinned, type PinnedStreams, type Pinner, positionOf, watermarkOf } from '../snapshot/index.ts';
-import { type Catalog, decodeToken, encodeToken, type PositionInstant } from '../streams/index.ts';
+import { type Catalog, decodeToken, encodeToken, type PositionInstant, type StreamDefinition } from '../streams/index.ts';
 import { type Candidate, worthOf } from './candidates.ts';
 import type { ContextAnswer, ContextItem, ContextRequest, LegFreshness, Tokenizer } from './context-types.ts';
 import { type Instant, type LegResult, readFeatures, readLeg } from './legs.ts';
@@ -57,6 +57,12 @@ export class ContextAssembler {
       if (plan.legs[index].required) throw requiredFailed(plan.legs[index].name, outcome);
     }
     return answerOf(plan, fetched, tokenizer);
+  }
+
+  /** The streams that a request reads. Throws what planning throws. */
+  sourcesOf(request: ContextRequest): StreamDefinition[] {
+    const { legs } = this.#plan(request);
+    return [...new Map(legs.map(({ definition }) => [definition.incarnation, definition])).values()];
   }
 
   #plan(request: ContextRequest): ContextPlan {

@@ -1,8 +1,8 @@
-import type { SearchAnswer, SearchHit } from '../retrieval/index.ts';
+import { hitId, type SearchAnswer, type SearchHit } from '../retrieval/index.ts';
 import type { SqlAnswer, StreamPage } from '../snapshot/index.ts';
 import type { StreamKind, StreamRecord } from '../streams/index.ts';
 import type { AppendAnswer } from './api.ts';
-import { hitId, isoTime, textOf, toApiHeaders, toApiKey } from './api-mapping.ts';
+import { isoTime, textOf, toApiHeaders, toApiKey } from './api-mapping.ts';
 import type { EngineRow } from './engine-types.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { type JsonObject, type JsonValue, TailwaterError, utf8 } from '../base/index.ts';
-import type { SearchHit } from '../retrieval/index.ts';
+import { hitId, type SearchHit } from '../retrieval/index.ts';
 import type { ReadFrom } from '../snapshot/index.ts';
 import type { StreamKind, StreamRecord } from '../streams/index.ts';
 import type { ApiKey, ApiRecord, QueryHit } from './api.ts';
@@ -41,13 +41,6 @@ export function toQueryHit(hit: SearchHit, kind: StreamKind): QueryHit {
     ranks: hit.ranks,
     ...(hit.source === undefined ? {} : { source: hit.source }),
   };
-}
-
-/** Unique within the stream: the key in upsert streams (its text, or `base64:` and its bytes), else `partition:offset`. */
-export function hitId(record: StreamRecord, kind: StreamKind): string {
-  if (kind === 'append' || record.key === null) return `${record.partition}:${record.offset}`;
-  const key = toApiKey(record.key);
-  return typeof key === 'string' ? key : `base64:${key!.base64}`;
 }
 
 /** Header values that are null in the log read as empty text. */

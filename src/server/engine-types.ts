@@ -20,6 +20,7 @@ import type { CollectionReport } from './collect/report.ts';
 import type { EngineContextsApi } from './contexts-api.ts';
 import type { EngineDocuments } from './documents-api.ts';
 import type { FeaturesApi } from './features-api.ts';
+import type { EngineLive } from './live-api.ts';
 import type { StepsApi } from './steps-api.ts';
 
 /** A row as the engine finds it: the record's own bytes, not parsed. */
@@ -55,6 +56,7 @@ export interface EngineLike {
   readonly features: FeaturesApi;
   readonly documents: EngineDocuments;
   readonly contexts: EngineContextsApi;
+  readonly live: Pick<EngineLive, 'query' | 'matches' | 'context'>;
   readonly keys: Pick<AccessKeys, 'create' | 'list' | 'remove' | 'find'>;
   readonly steps: StepsApi;
   /** Iceberg's REST catalog, over the tables of streams and those of other engines. */

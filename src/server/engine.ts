@@ -52,6 +52,7 @@ import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, E
 import { wholeWrites } from './engine-writes.ts';
 import { icebergCatalog } from './iceberg-catalog.ts';
 import { InlineCompaction } from './inline-compaction.ts';
+import { EngineLive } from './live-api.ts';
 import { type ComponentStats, Metrics } from './metrics.ts';
 import { type Role, requireRole } from './roles.ts';
 import { type EngineOptions, settingsOf } from './settings.ts';
@@ -71,6 +72,7 @@ export class Engine implements EngineLike {
   readonly documents: Documents;
   readonly steps: Steps;
   readonly features: EngineFeatures;
+  readonly live: EngineLive;
   readonly #parts: Parts;
   readonly #clock: Clock;
   readonly #appender: Appender;
@@ -111,6 +113,8 @@ export class Engine implements EngineLike {
     this.keys = parts.keys;
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
+    const live = { searcher: this.#searcher, follower: this.#follower, contexts: this.#contexts, streams, pinner, settings };
+    this.live = new EngineLive({ ...live, find: name => this.find(name), check: () => this.#require('retrieve') });
     this.#scanner = new Scanner({ streams, pinner, pins: parts.pins, clock: settings.clock });
     this.#sql = new SqlRunner({
       scanner: this.#scanner,
@@ -480,16 +484,15 @@ export class Engine implements EngineLike {
       { component: 'embedding', stats: embedders.stats() },
       { component: 'resident', stats: residents.stats() },
       { component: 'sql', stats: this.#sql.stats() },
+      ...this.live.stats(),
+      ...this.features.stats(),
       ...this.#collections.stats(),
       ...(this.#cluster?.stats() ?? []),
       ...(this.#redis?.stats() ?? []),
       ...(folder.requests === undefined ? [] : requestStats(folder.requests, settings.requestPrices)),
       ...(folder.cache === undefined ? [] : [{ component: 'object_cache', stats: folder.cache.stats() }]),
     ];
-    stats.push(...this.features.stats());
-    let shown = 0;
-    for (const stream of streams.all()) {
-      if (shown++ === MAX_STREAMS_IN_METRICS) break;
+    for (const stream of [...streams.all()].slice(0, MAX_STREAMS_IN_METRICS)) {
       stats.push({ component: 'tail', labels: { stream: stream.definition.name }, stats: stream.tail.stats() });
     }
     return stats;

@@ -1,6 +1,7 @@
 import { type Clock, type Logger, type Random, silentLogger, systemClock, systemRandom } from '../base/index.ts';
 import type { Tokenizer } from '../context/index.ts';
 import { COMPACTION_TRIGGER_DEFAULTS, type CompactionTrigger } from '../lakehouse/index.ts';
+import { LIVE_DEFAULTS, type LiveSettings } from '../live/index.ts';
 import { RESIDENT_DEFAULTS, SQL_DEFAULTS, type SqlSettings } from '../snapshot/index.ts';
 import { AWS_REQUEST_PRICES, type RequestPrices } from '../storage/index.ts';
 import { COLLECTION_DEFAULTS, type CollectionSettings } from './collect/settings.ts';
@@ -59,6 +60,8 @@ export interface EngineOptions {
   collection?: Partial<CollectionSchedule>;
   /** What SQL queries may use: memory and threads of one, how many at once, bytes of an answer. See SqlSettings. */
   sql?: Partial<SqlSettings>;
+  /** Of answers that are given again when they change. See LiveSettings. */
+  live?: Partial<LiveSettings>;
   /** What the budgets of contexts are counted by; default that of GPT-4o and later models (o200k_base). */
   tokenizer?: Tokenizer;
   logger?: Logger;
@@ -88,6 +91,7 @@ export interface EngineSettings {
   compactionThreads: number;
   collection: CollectionSchedule;
   sql: SqlSettings;
+  live: LiveSettings;
   tokenizer: Tokenizer | null;
   logger: Logger;
   clock: Clock;
@@ -176,6 +180,7 @@ export function settingsOf(options: EngineOptions): EngineSettings {
     compactionThreads: options.compactionThreads ?? ENGINE_DEFAULTS.compactionThreads,
     collection: { ...defaults.collection, ...options.collection },
     sql: { ...SQL_DEFAULTS, ...options.sql },
+    live: { ...LIVE_DEFAULTS, ...options.live },
     tokenizer: options.tokenizer ?? null,
     logger: options.logger ?? silentLogger,
     clock: options.clock ?? systemClock,

@@ -15,6 +15,7 @@ const RANKS: Record<string, number> = {
   features: 6,
   retrieval: 7,
   memory: 7,
+  live: 8,
   context: 8,
   tools: 8,
   server: 9,

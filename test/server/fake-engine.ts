@@ -76,6 +76,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
     features: NO_FEATURES,
     documents: NO_DOCUMENTS,
     contexts: NO_CONTEXTS,
+    live: { query: noContext, matches: noContext, context: noContext },
     steps: { step: noDocuments, stepPosition: noDocuments },
     context: noContext,
     keys: new AccessKeys(new MemoryObjectStore(), systemClock, systemRandom),

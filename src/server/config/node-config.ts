@@ -53,6 +53,7 @@ export function nodeConfig(config: Config, env: Readonly<Record<string, string |
       'maxFloorLagMs',
       'maxFloorLagBytes',
     ]),
+    live: read.group('live', ['minIntervalMs', 'refreshMs', 'maxTopics']),
     sql: read.group('sql', ['memoryBytes', 'threads', 'concurrency', 'maxAnswerBytes']),
     requestPrices: read.group('prices', ['put', 'get', 'head', 'list', 'delete']),
     cluster: clusterOf(read),

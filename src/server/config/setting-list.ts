@@ -1,3 +1,4 @@
+import { LIVE_DEFAULTS } from '../../live/index.ts';
 import { RESIDENT_DEFAULTS, SQL_DEFAULTS } from '../../snapshot/index.ts';
 import { AWS_REQUEST_PRICES } from '../../storage/index.ts';
 import { CLUSTER_DEFAULTS } from '../deployment/cluster.ts';
@@ -300,6 +301,21 @@ const WORK: readonly Setting[] = [
     'sql.concurrency',
     { unit: 'queries', min: 1, max: 64, default: SQL_DEFAULTS.concurrency },
     'SQL queries that run at once.',
+  ),
+  integer(
+    'live.minIntervalMs',
+    ms(LIVE_DEFAULTS.minIntervalMs, undefined, 0, 60_000),
+    'From one evaluation of a live answer to the next, however much comes.',
+  ),
+  integer(
+    'live.refreshMs',
+    ms(LIVE_DEFAULTS.refreshMs, undefined, 100, HOUR_MS),
+    'How often live answers that time alone changes are looked at again: contexts with features, and what has a recency.',
+  ),
+  integer(
+    'live.maxTopics',
+    { unit: 'queries', min: 1, max: 100_000, default: LIVE_DEFAULTS.maxTopics },
+    'Different questions that are answered live at once.',
   ),
   integer('sql.maxAnswerBytes', bytes(SQL_DEFAULTS.maxAnswerBytes, undefined, KIB), 'Rows of an answer of SQL, as JSON.'),
 ];

@@ -1,0 +1,152 @@
+import type { Clock } from '../base/index.ts';
+
+export interface TopicOptions<T> {
+  /** The answer now. */
+  evaluate(): Promise<T>;
+  /** Resolves when the answer may have become another one, or the signal aborts. */
+  changed(signal: AbortSignal): Promise<void>;
+  isSame(one: T, other: T): boolean;
+  clock: Clock;
+  /** From the beginning of one evaluation to that of the next, at least. */
+  minIntervalMs: number;
+  /** How long after an evaluation the next is due although nothing came, for answers that time alone changes; null: never. */
+  refreshMs: number | null;
+}
+
+/** An answer, and the one that this subscriber had before; null: none. */
+export interface Update<T> {
+  answer: T;
+  before: T | null;
+}
+
+interface Known<T> {
+  answer: T;
+  /** Rises when the answer becomes another one. */
+  version: number;
+}
+
+/**
+ * An answer that is kept up to date for all who want it: evaluated while there are subscribers, once for all of them, and never twice at a time. What
+ * changes during an evaluation is in the next. A subscriber that is slow misses answers between, never the newest, and costs one reference.
+ */
+export class Topic<T> {
+  readonly #options: TopicOptions<T>;
+  readonly #waiters = new Set<() => void>();
+  #known: Known<T> | null = null;
+  #failure: { error: unknown } | null = null;
+  #begun = 0;
+  #ended = 0;
+  #subscribers = 0;
+  #stop: AbortController | null = null;
+  #poke: () => void = () => {};
+
+  constructor(options: TopicOptions<T>) {
+    this.#options = options;
+  }
+
+  get subscribers(): number {
+    return this.#subscribers;
+  }
+
+  /** It has failed: whoever comes later needs another one. */
+  get failed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /**
+   * The answer of an evaluation that began after this call, where it is another one than `known`; then every one that differs from the one before. Throws
+   * what evaluating throws.
+   */
+  async *subscribe(known: T | null, signal: AbortSignal): AsyncGenerator<Update<T>, void, undefined> {
+    const needed = this.#begun + 1;
+    let before = known;
+    let version = -1;
+    this.#enter();
+    try {
+      while (!signal.aborted) {
+        if (this.#failure !== null) throw this.#failure.error;
+        const latest = this.#ended >= needed ? this.#known : null;
+        if (latest === null || latest.version === version) {
+          await this.#next(signal);
+          continue;
+        }
+        version = latest.version;
+        if (before !== null && this.#options.isSame(before, latest.answer)) continue;
+        yield { answer: latest.answer, before };
+        before = latest.answer;
+      }
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #enter(): void {
+    this.#subscribers++;
+    if (this.#stop === null) {
+      this.#stop = new AbortController();
+      void this.#run(this.#stop.signal);
+    } else this.#poke();
+  }
+
+  #leave(): void {
+    this.#subscribers--;
+    if (this.#subscribers > 0) return;
+    this.#stop?.abort();
+    this.#stop = null;
+  }
+
+  async #run(stop: AbortSignal): Promise<void> {
+    const { clock, minIntervalMs, refreshMs } = this.#options;
+    while (!stop.aborted) {
+      const wait = new AbortController();
+      const poked = new Promise<void>(resolve => {
+        this.#poke = resolve;
+      });
+      const ended = AbortSignal.any([stop, wait.signal]);
+      // Before the evaluation: what comes while it is under way is not in it.
+      const changed = this.#options.changed(ended);
+      const startedMs = clock.monotonicMs();
+      if (!(await this.#evaluate())) return;
+      const timer = refreshMs === null ? null : clock.after(refreshMs, () => this.#poke());
+      await Promise.race([changed, poked, aborted(stop)]);
+      timer?.cancel();
+      wait.abort();
+      const leftMs = minIntervalMs - (clock.monotonicMs() - startedMs);
+      if (leftMs > 0) await clock.sleep(leftMs, stop).catch(() => {});
+    }
+  }
+
+  /** False: it failed, and so did the topic. */
+  async #evaluate(): Promise<boolean> {
+    const number = ++this.#begun;
+    try {
+      const answer = await this.#options.evaluate();
+      const isSame = this.#known !== null && this.#options.isSame(this.#known.answer, answer);
+      this.#known = { answer, version: (this.#known?.version ?? 0) + (isSame ? 0 : 1) };
+      this.#ended = number;
+    } catch (error) {
+      this.#failure = { error };
+    }
+    for (const wake of [...this.#waiters]) wake();
+    return this.#failure === null;
+  }
+
+  #next(signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const wake = (): void => {
+        this.#waiters.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#waiters.add(wake);
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
