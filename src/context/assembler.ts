@@ -46,7 +46,7 @@ export class ContextAssembler {
    * are named in the answer.
    */
   async assemble(request: ContextRequest): Promise<ContextAnswer> {
-    const plan = this.#plan(request);
+    const plan = await this.#plan(request);
     const tokenizer = await this.#loaded();
     const deadlineAtMs = this.#options.clock.nowMs() + plan.deadlineMs;
     const fetched = await this.#fetch(plan, request, deadlineAtMs);
@@ -59,13 +59,22 @@ export class ContextAssembler {
     return answerOf(plan, fetched, tokenizer);
   }
 
-  #plan(request: ContextRequest): ContextPlan {
+  async #plan(request: ContextRequest): Promise<ContextPlan> {
     const { catalog, features } = this.#options;
-    return planContext(request, {
-      stream: name => catalog.require(name),
-      view: (name, entity, names) =>
-        features.reading(name, { entities: [entity], ...(names === undefined ? {} : { features: names }) }),
-    });
+    const plan = (): ContextPlan =>
+      planContext(request, {
+        stream: name => catalog.require(name),
+        view: (name, entity, names) =>
+          features.reading(name, { entities: [entity], ...(names === undefined ? {} : { features: names }) }),
+      });
+    try {
+      return plan();
+    } catch (error) {
+      if (!isTailwaterError(error, 'TW_VIEW_NOT_FOUND')) throw error;
+      // Another node may have just defined it.
+      await features.look();
+      return plan();
+    }
   }
 
   #loaded(): Promise<Tokenizer> {

@@ -47,7 +47,16 @@ export async function openParts(settings: EngineSettings, folder: DataFolder): P
   const past = new PastCuts(log, embeddings);
   const fallback = maxStalenessMs === 0 ? ({ kind: 'strong' } as const) : ({ kind: 'max-staleness', maxStalenessMs } as const);
   const pinner = new Pinner({ streams, log, past, clock, fallback });
-  const features = await FeatureEngine.open({ store, catalog, streams, pinner, clock, random, logger });
+  const features = await FeatureEngine.open({
+    store,
+    catalog,
+    streams,
+    pinner,
+    clock,
+    random,
+    logger,
+    shared: folder.shared,
+  });
   const datasets = new Datasets({ engine: features, store, clock, random });
   const answers = await AnswerLog.open({
     store,

@@ -100,7 +100,13 @@ export class Engine implements EngineLike {
     this.#clock = clock;
     this.iceberg = icebergCatalog(parts, incarnation => this.#cluster?.tableAdvanced(incarnation));
     const { features: engine, datasets, answers } = parts;
-    this.features = new EngineFeatures({ engine, datasets, answers, roles: settings.roles });
+    this.features = new EngineFeatures({
+      engine,
+      datasets,
+      answers,
+      roles: settings.roles,
+      onChange: () => this.#cluster?.catalogChanged(),
+    });
     this.#openedAtMs = settings.clock.nowMs();
     this.#appender = parts.appender;
     const onSearch = (definition: StreamDefinition): void => residents.searched(streams.require(definition));
@@ -467,7 +473,8 @@ export class Engine implements EngineLike {
   #startCluster(): Cluster {
     const { settings, shard, catalog, streams, pinner } = this.#parts;
     const { clock, logger, cluster } = settings;
-    const parts = { shard, catalog, streams, pinner, clock, logger, settings: cluster };
+    const features = { look: () => this.features.look() };
+    const parts = { shard, catalog, streams, pinner, features, clock, logger, settings: cluster };
     return new Cluster({ ...parts, hints: settings.hints ?? this.#redis?.hints ?? null });
   }
 

@@ -309,7 +309,7 @@ const CLUSTER: readonly Setting[] = [
   integer(
     'cluster.catalogPollMs',
     ms(CLUSTER_DEFAULTS.catalogPollMs, undefined, 1000),
-    'Between looks at the catalog for changed settings of streams.',
+    'Between looks at the catalog for changed settings of streams, and for feature views.',
   ),
 ];
 
