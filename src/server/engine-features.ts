@@ -14,6 +14,7 @@ import {
   type LeakageWarning,
   type OnlineAnswer,
   type OnlineRequest,
+  type PinnedView,
   type ReportRequest,
   reportOf,
   type ServiceAnswer,
@@ -199,10 +200,13 @@ export class EngineFeatures implements FeaturesApi {
 
   async #historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
     await this.#lookFor(request.views, request);
-    const answer =
-      request.label === undefined ? await this.#engine.historical(request) : await historicalWithWarnings(this.#engine, request);
-    if (request.saveAs === undefined) return answer;
-    return { ...answer, dataset: await this.#datasets.save(request.saveAs, request, answer) };
+    const compute = (pinned?: readonly PinnedView[]): Promise<HistoricalAnswer> =>
+      request.label === undefined
+        ? this.#engine.historical(request, pinned && { pinned })
+        : historicalWithWarnings(this.#engine, request, pinned);
+    if (request.saveAs === undefined) return compute();
+    requireRole(this.#roles, 'work');
+    return this.#datasets.save(request.saveAs, request, compute);
   }
 }
 

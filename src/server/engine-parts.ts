@@ -1,6 +1,6 @@
 import { randomId } from '../base/index.ts';
 import { ContextDefinitions } from '../context/index.ts';
-import { AnswerLog, Datasets, FeatureEngine } from '../features/index.ts';
+import { AnswerLog, FeatureEngine } from '../features/index.ts';
 import { Appender } from '../ingest/index.ts';
 import { ObjectJournal, Pins } from '../journal/index.ts';
 import { Embedders, LiveStreams, PastCuts, Pinner, ResidentTables, TailEmbeddings } from '../snapshot/index.ts';
@@ -24,7 +24,6 @@ export interface Parts {
   pins: Pins;
   appender: Appender;
   features: FeatureEngine;
-  datasets: Datasets;
   answers: AnswerLog;
   contexts: ContextDefinitions;
   keys: AccessKeys;
@@ -57,7 +56,6 @@ export async function openParts(settings: EngineSettings, folder: DataFolder): P
     logger,
     shared: folder.shared,
   });
-  const datasets = new Datasets({ engine: features, store, clock, random });
   const answers = await AnswerLog.open({
     store,
     random,
@@ -78,7 +76,6 @@ export async function openParts(settings: EngineSettings, folder: DataFolder): P
     pinner,
     log,
     features,
-    datasets,
     answers,
     appender,
     pins,

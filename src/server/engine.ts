@@ -38,6 +38,7 @@ import { type CollectOptions, Collector } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
+import { composeFeatures } from './compose-features.ts';
 import { EngineContexts } from './contexts-api.ts';
 import { closeDataFolder, type OpenFolder, openDataFolder } from './data-folder.ts';
 import { Cluster } from './deployment/cluster.ts';
@@ -46,7 +47,7 @@ import { NodeRedis } from './deployment/redis/redis.ts';
 import { requestStats } from './deployment/request-stats.ts';
 import { openS3Deployment } from './deployment/s3-deployment.ts';
 import type { Documents } from './documents/documents.ts';
-import { EngineFeatures } from './engine-features.ts';
+import type { EngineFeatures } from './engine-features.ts';
 import { openParts, type Parts } from './engine-parts.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
 import { wholeWrites } from './engine-writes.ts';
@@ -99,14 +100,9 @@ export class Engine implements EngineLike {
     this.#parts = parts;
     this.#clock = clock;
     this.iceberg = icebergCatalog(parts, incarnation => this.#cluster?.tableAdvanced(incarnation));
-    const { features: engine, datasets, answers } = parts;
-    this.features = new EngineFeatures({
-      engine,
-      datasets,
-      answers,
-      roles: settings.roles,
-      onChange: () => this.#cluster?.catalogChanged(),
-    });
+    const find = (name: string): Promise<StreamDefinition> => this.find(name);
+    const onChange = (): void => this.#cluster?.catalogChanged();
+    this.features = composeFeatures(parts, { find, tagging: () => this.#tagging, onChange });
     this.#openedAtMs = settings.clock.nowMs();
     this.#appender = parts.appender;
     const onSearch = (definition: StreamDefinition): void => residents.searched(streams.require(definition));

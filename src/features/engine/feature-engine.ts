@@ -1,4 +1,4 @@
-import { type JsonValue, TailwaterError } from '../../base/index.ts';
+import { isTailwaterError, type JsonValue, TailwaterError } from '../../base/index.ts';
 import { freshnessOf, headsOf, type Pinned, tokenOf } from '../../snapshot/index.ts';
 import type { StreamDefinition } from '../../streams/index.ts';
 import { versionOf } from '../definition/canonical.ts';
@@ -40,6 +40,13 @@ interface RowSource {
   source: StreamDefinition;
   /** Undefined: all that is known. */
   heads: readonly number[] | undefined;
+  tag?: string | undefined;
+}
+
+interface SweepOptions {
+  asSeen: boolean;
+  observe?: ((event: FeatureEvent) => void) | undefined;
+  proven?: boolean | undefined;
 }
 
 /** The feature views of a node: defined, built, followed, served online and as training rows. */
@@ -201,9 +208,13 @@ export class FeatureEngine {
     const answer: HistoricalAnswer = { rows, views: [] };
     for (const [index, view] of views.entries()) {
       const { name, plan, source } = view;
-      const pinned = await this.#pin(source, request);
+      const pinned = (await this.#pinTag(view)) ?? (await this.#pin(source, request));
       const observe = options.observe && ((event: FeatureEvent) => options.observe!(name, event));
-      const swept = await this.#sweep(view, pinned, spines[index], { asSeen: request.asSeen ?? false, observe });
+      const swept = await this.#sweep(view, pinned, spines[index], {
+        asSeen: request.asSeen ?? false,
+        observe,
+        proven: options.proven,
+      });
       for (const [at, answers] of swept.entries()) {
         for (const [feature, value] of Object.entries(answers)) rows[at][column(name, feature)] = value;
       }
@@ -255,7 +266,7 @@ export class FeatureEngine {
     { plan, source, heads }: Pick<RowSource, 'plan' | 'source' | 'heads'>,
     pinned: Pinned,
     spine: readonly SpineRow[],
-    { asSeen, observe }: { asSeen: boolean; observe?: ((event: FeatureEvent) => void) | undefined },
+    { asSeen, observe, proven = false }: SweepOptions,
   ): Promise<FeatureRow[]> {
     const sweep = sweepOf(plan, spine, { upsert: source.kind === 'upsert', asSeen });
     const take = (event: FeatureEvent): void => {
@@ -263,12 +274,14 @@ export class FeatureEngine {
       sweep.apply(event);
     };
     const gaps = await this.#readAll(pinned, observe === undefined ? event => sweep.apply(event) : take, heads);
-    checkInstants(
-      source,
-      spine.map(row => row.timeMs),
-      gaps,
-      pinned.throughTimeMs,
-    );
+    if (!proven) {
+      checkInstants(
+        source,
+        spine.map(row => row.timeMs),
+        gaps,
+        pinned.throughTimeMs,
+      );
+    }
     return sweep.finish();
   }
 
@@ -277,11 +290,11 @@ export class FeatureEngine {
     return { name, plan, source, heads: undefined };
   }
 
-  #fixedView({ view, definition, incarnation, heads }: PinnedView): RowSource {
+  #fixedView({ view, definition, incarnation, heads, tag }: PinnedView): RowSource {
     this.#views.requireOpen();
     const source = this.#options.catalog.require(definition.source);
     requireSameLife(source, incarnation);
-    return { name: view, plan: planView(definition), source, heads };
+    return { name: view, plan: planView(definition), source, heads, tag };
   }
 
   /** True when records are missing that are no longer kept. */
@@ -311,6 +324,16 @@ export class FeatureEngine {
   /** Throws TW_STREAM_NOT_FOUND. */
   async #source(name: string): Promise<StreamDefinition> {
     return (await this.#views.sourceOf(name)) ?? this.#options.catalog.require(name);
+  }
+
+  /** Null without a tag, or when someone deleted it. */
+  async #pinTag({ source, tag }: RowSource): Promise<Pinned | null> {
+    const { pinner, clock } = this.#options;
+    if (tag === undefined) return null;
+    return pinner.pin(source, { asOf: { tag } }, clock.nowMs() + DEADLINE_MS).catch(error => {
+      if (isTailwaterError(error, 'TW_TAG_NOT_FOUND')) return null;
+      throw error;
+    });
   }
 
   #pin(
