@@ -60,7 +60,7 @@ export async function openParts(settings: EngineSettings, folder: DataFolder): P
     store,
     random,
     logger,
-    createStream: stream => createAnswers(catalog, stream),
+    createStream: stream => createAnswers(catalog, stream, settings.answersRetentionMs),
     append: (stream, records) => appender.append(catalog.require(stream), { records }),
   });
   const pins = new Pins(store, randomId(random), clock, random);
@@ -84,6 +84,7 @@ export async function openParts(settings: EngineSettings, folder: DataFolder): P
   };
 }
 
-async function createAnswers(catalog: Catalog, stream: string): Promise<void> {
-  if (catalog.get(stream) === undefined) await catalog.create(stream, { kind: 'append' });
+async function createAnswers(catalog: Catalog, stream: string, retentionMs: number): Promise<void> {
+  if (catalog.get(stream) !== undefined) return;
+  await catalog.create(stream, { kind: 'append', retention: `PT${retentionMs / 1000}S` });
 }

@@ -213,6 +213,28 @@ describe('logged answers', () => {
     await tailwater.append('view.answers', [{ time: clock.now, value: { ...answer, values } }]);
   }
 
+  test('stay for a retention of their own, and are compared while they do', async () => {
+    const clock = setClock();
+    await withEngine(
+      async tailwater => {
+        await tailwater.createStream('orders', { kind: 'append' });
+        await tailwater.features.apply(spending);
+        await tailwater.features.logAnswers('spending', 1);
+        const ask = async (): Promise<void> => {
+          await tailwater.features.online('spending', { entities: ['ann'] });
+          expect((await tailwater.features.skew('spending')).differences).toBe(0);
+        };
+        await ask();
+        expect((await tailwater.getStream('spending.answers')).definition.retentionMs).toBe(7_200_000);
+        clock.now += 3 * 7_200_000;
+        await ask();
+        await tailwater.compact('spending.answers', { full: true });
+        expect(await tailwater.features.skew('spending')).toMatchObject({ answers: 1, differences: 0 });
+      },
+      { clock, answersRetentionMs: 7_200_000 },
+    );
+  });
+
   test('are as many as asked for, none of named instants, and never fail an answer', () =>
     withEngine(
       async tailwater => {

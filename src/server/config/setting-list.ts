@@ -236,6 +236,11 @@ const WORK: readonly Setting[] = [
     'Of the compaction process.',
   ),
   integer(
+    'features.answersRetentionMs',
+    ms(ENGINE_DEFAULTS.answersRetentionMs, undefined, 60_000),
+    'How long online answers that `features log` keeps stay; of streams `{view}.answers` that are created from then on.',
+  ),
+  integer(
     'collection.intervalMs',
     ms(folder.collection.intervalMs, s3.collection.intervalMs, 1000),
     'From the end of a collection to the next.',
