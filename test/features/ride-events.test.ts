@@ -93,7 +93,7 @@ test('features of real rides are those of a naive calculation, online and in tra
       const names = [...cities.keys()];
       const online = await tailwater.features.online('cities', { entities: names });
       for (const [index, { values }] of online.entities.entries()) {
-        expectSame(values, naive(cities.get(names[index])!, Date.parse(online.asOf)));
+        expectSame(values as Record<string, JsonValue>, naive(cities.get(names[index])!, Date.parse(online.asOf)));
       }
       const random = seededRandom(5);
       const spine = Array.from({ length: 120 }, (_, index) => ({
