@@ -17,6 +17,8 @@ export interface ContextOptions {
   pinner: Pinner;
   searcher: Searcher;
   clock: Clock;
+  /** Learns of the streams that other nodes have created. */
+  learnStreams(): Promise<void>;
   /** Default: that of GPT-4o and later models. */
   tokenizer?: Tokenizer;
 }
@@ -46,7 +48,7 @@ export class ContextAssembler {
    * are named in the answer.
    */
   async assemble(request: ContextRequest): Promise<ContextAnswer> {
-    const plan = this.#plan(request);
+    const plan = await this.#plan(request);
     const tokenizer = await this.#loaded();
     const deadlineAtMs = this.#options.clock.nowMs() + plan.deadlineMs;
     const fetched = await this.#fetch(plan, request, deadlineAtMs);
@@ -60,18 +62,28 @@ export class ContextAssembler {
   }
 
   /** The streams that a request reads. Throws what planning throws. */
-  sourcesOf(request: ContextRequest): StreamDefinition[] {
-    const { legs } = this.#plan(request);
+  async sourcesOf(request: ContextRequest): Promise<StreamDefinition[]> {
+    const { legs } = await this.#plan(request);
     return [...new Map(legs.map(({ definition }) => [definition.incarnation, definition])).values()];
   }
 
-  #plan(request: ContextRequest): ContextPlan {
+  async #plan(request: ContextRequest): Promise<ContextPlan> {
     const { catalog, features } = this.#options;
-    return planContext(request, {
-      stream: name => catalog.require(name),
-      view: (name, entity, names) =>
-        features.reading(name, { entities: [entity], ...(names === undefined ? {} : { features: names }) }),
-    });
+    const plan = (): ContextPlan =>
+      planContext(request, {
+        stream: name => catalog.require(name),
+        view: (name, entity, names) =>
+          features.reading(name, { entities: [entity], ...(names === undefined ? {} : { features: names }) }),
+      });
+    try {
+      return plan();
+    } catch (error) {
+      if (!isTailwaterError(error, 'TW_VIEW_NOT_FOUND', 'TW_STREAM_NOT_FOUND')) throw error;
+      // Another node may have just defined it.
+      await this.#options.learnStreams();
+      await features.look();
+      return plan();
+    }
   }
 
   #loaded(): Promise<Tokenizer> {

@@ -46,6 +46,7 @@ export type {
   HistoricalRequest,
   OnlineAnswer,
   OnlineRequest,
+  PinnedView,
   ServiceAnswer,
   ServiceRequest,
   ViewInfo,
@@ -61,7 +62,7 @@ export { decodeViewState, encodeViewState } from './state/codec.ts';
 export { type FeatureEvent, ViewState } from './state/view-state.ts';
 export { AnswerLog } from './trust/answer-log.ts';
 export type { DatasetInfo } from './trust/dataset-types.ts';
-export { Datasets } from './trust/datasets.ts';
+export { Datasets, type RecordKeeper } from './trust/datasets.ts';
 export { historicalWithWarnings, type LeakageWarning } from './trust/leakage.ts';
 export { type FeatureHealth, type FeatureReport, type ReportRequest, reportOf } from './trust/report.ts';
 export { type SkewReport, skewOf } from './trust/skew.ts';

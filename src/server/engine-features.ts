@@ -14,6 +14,7 @@ import {
   type LeakageWarning,
   type OnlineAnswer,
   type OnlineRequest,
+  type PinnedView,
   type ReportRequest,
   reportOf,
   type ServiceAnswer,
@@ -35,6 +36,8 @@ export interface EngineFeaturesParts {
   datasets: Datasets;
   answers: AnswerLog;
   roles: readonly Role[];
+  /** This node defined, changed or removed a view. */
+  onChange(): void;
 }
 
 /** The feature engine of this process behind the interface that the HTTP client has too. */
@@ -43,32 +46,44 @@ export class EngineFeatures implements FeaturesApi {
   readonly #datasets: Datasets;
   readonly #answers: AnswerLog;
   readonly #roles: readonly Role[];
+  readonly #onChange: () => void;
   /** The last report of each view: what metrics show. */
   readonly #reports = new Map<string, FeatureReport>();
 
-  constructor({ engine, datasets, answers, roles }: EngineFeaturesParts) {
+  constructor({ engine, datasets, answers, roles, onChange }: EngineFeaturesParts) {
     this.#engine = engine;
     this.#datasets = datasets;
     this.#answers = answers;
     this.#roles = roles;
+    this.#onChange = onChange;
   }
 
   async apply({ name, definition }: ViewInput, options: { replaces?: string } = {}): Promise<ViewInfo> {
     requireRole(this.#roles, 'ingest');
     requireNoFunctions(definition);
-    return this.#engine.apply(name, definition as JsonValue, options);
+    const info = await this.#engine.apply(name, definition as JsonValue, options);
+    this.#onChange();
+    return info;
   }
 
   async plan({ name, definition }: ViewInput, options: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
     requireNoFunctions(definition);
+    await this.#engine.look();
     return this.#engine.plan(name, definition as JsonValue, options);
   }
 
+  /** Takes over what other nodes defined, changed and removed. */
+  async look(): Promise<void> {
+    await Promise.all([this.#engine.look(), this.#answers.look()]);
+  }
+
   async get(name: string): Promise<ViewInfo> {
+    await this.#engine.look();
     return this.#engine.get(name);
   }
 
   async list(): Promise<ViewInfo[]> {
+    await this.#engine.look();
     return this.#engine.list();
   }
 
@@ -77,6 +92,7 @@ export class EngineFeatures implements FeaturesApi {
     await this.#engine.remove(name);
     this.#reports.delete(name);
     if (this.#answers.rateOf(name) > 0) await this.#answers.set(name, 0);
+    this.#onChange();
   }
 
   async online<F extends Features>(
@@ -93,6 +109,7 @@ export class EngineFeatures implements FeaturesApi {
 
   async service(request: ServiceRequest): Promise<ServiceAnswer> {
     requireRole(this.#roles, 'retrieve');
+    await this.#lookFor(namesOf(request), request);
     const answer = await this.#engine.service(request);
     for (const view of answer.views) this.#answers.take(view, request);
     return answer;
@@ -110,6 +127,7 @@ export class EngineFeatures implements FeaturesApi {
 
   async lint(request: HistoricalRequest): Promise<LeakageWarning[]> {
     requireRole(this.#roles, 'retrieve');
+    await this.#engine.look();
     return (await historicalWithWarnings(this.#engine, request)).warnings;
   }
 
@@ -131,16 +149,20 @@ export class EngineFeatures implements FeaturesApi {
 
   async logAnswers(view: string, rate: number): Promise<void> {
     requireRole(this.#roles, 'ingest');
+    await this.#engine.lookFor([view]);
     this.#engine.get(view);
     await this.#answers.set(view, rate);
+    this.#onChange();
   }
 
   async skew(view: string): Promise<SkewReport> {
+    await this.#engine.look();
     await this.#answers.flush();
     return skewOf(this.#engine, view);
   }
 
   async report(view: string, request: ReportRequest = {}): Promise<FeatureReport> {
+    await this.#engine.lookFor([view]);
     const report = await reportOf(this.#engine, this.#datasets, view, request);
     this.#reports.set(view, report);
     return report;
@@ -165,17 +187,31 @@ export class EngineFeatures implements FeaturesApi {
   }
 
   async #online(view: string, request: OnlineRequest): Promise<OnlineAnswer> {
+    await this.#lookFor([view], request);
     const answer = await this.#engine.online(view, request);
     this.#answers.take(answer, request);
     return answer;
   }
 
-  async #historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
-    const answer =
-      request.label === undefined ? await this.#engine.historical(request) : await historicalWithWarnings(this.#engine, request);
-    if (request.saveAs === undefined) return answer;
-    return { ...answer, dataset: await this.#datasets.save(request.saveAs, request, answer) };
+  /** A strong request knows every view that was defined before it; others look where they name one that is not known. */
+  #lookFor(views: readonly string[], { consistency }: Pick<OnlineRequest, 'consistency'>): Promise<void> {
+    return consistency?.strong === true ? this.#engine.look() : this.#engine.lookFor(views);
   }
+
+  async #historical(request: HistoricalRequest): Promise<HistoricalAnswer> {
+    await this.#lookFor(request.views, request);
+    const compute = (pinned?: readonly PinnedView[]): Promise<HistoricalAnswer> =>
+      request.label === undefined
+        ? this.#engine.historical(request, pinned && { pinned })
+        : historicalWithWarnings(this.#engine, request, pinned);
+    if (request.saveAs === undefined) return compute();
+    requireRole(this.#roles, 'work');
+    return this.#datasets.save(request.saveAs, request, compute);
+  }
+}
+
+function namesOf({ views }: ServiceRequest): string[] {
+  return Array.isArray(views) ? views.map(view => (typeof view === 'string' ? view : view.view)) : [];
 }
 
 function present(stats: Record<string, number | null>): Record<string, number> {

@@ -1,6 +1,6 @@
 import { randomId } from '../base/index.ts';
 import { ContextDefinitions } from '../context/index.ts';
-import { AnswerLog, Datasets, FeatureEngine } from '../features/index.ts';
+import { AnswerLog, FeatureEngine } from '../features/index.ts';
 import { Appender } from '../ingest/index.ts';
 import { ObjectJournal, Pins } from '../journal/index.ts';
 import { Embedders, LiveStreams, PastCuts, Pinner, ResidentTables, TailEmbeddings } from '../snapshot/index.ts';
@@ -24,13 +24,19 @@ export interface Parts {
   pins: Pins;
   appender: Appender;
   features: FeatureEngine;
-  datasets: Datasets;
   answers: AnswerLog;
   contexts: ContextDefinitions;
   keys: AccessKeys;
 }
 
 /** Opens what a node is made of, over a folder that is open already. What it throws leaves nothing but that to close. */
+/** Where other nodes create streams, too: what they have created by now. */
+export async function learnStreams({ catalog, shard, folder }: Pick<Parts, 'catalog' | 'shard' | 'folder'>): Promise<void> {
+  if (!folder.shared) return;
+  await catalog.refresh();
+  await shard.refresh();
+}
+
 export async function openParts(settings: EngineSettings, folder: DataFolder): Promise<Parts> {
   const { clock, random, logger } = settings;
   const { journal, store, tables } = folder;
@@ -47,13 +53,21 @@ export async function openParts(settings: EngineSettings, folder: DataFolder): P
   const past = new PastCuts(log, embeddings);
   const fallback = maxStalenessMs === 0 ? ({ kind: 'strong' } as const) : ({ kind: 'max-staleness', maxStalenessMs } as const);
   const pinner = new Pinner({ streams, log, past, clock, fallback });
-  const features = await FeatureEngine.open({ store, catalog, streams, pinner, clock, random, logger });
-  const datasets = new Datasets({ engine: features, store, clock, random });
+  const features = await FeatureEngine.open({
+    store,
+    catalog,
+    streams,
+    pinner,
+    clock,
+    random,
+    logger,
+    shared: folder.shared,
+  });
   const answers = await AnswerLog.open({
     store,
     random,
     logger,
-    createStream: stream => createAnswers(catalog, stream),
+    createStream: stream => createAnswers(catalog, stream, settings.answersRetentionMs),
     append: (stream, records) => appender.append(catalog.require(stream), { records }),
   });
   const pins = new Pins(store, randomId(random), clock, random);
@@ -69,7 +83,6 @@ export async function openParts(settings: EngineSettings, folder: DataFolder): P
     pinner,
     log,
     features,
-    datasets,
     answers,
     appender,
     pins,
@@ -78,6 +91,7 @@ export async function openParts(settings: EngineSettings, folder: DataFolder): P
   };
 }
 
-async function createAnswers(catalog: Catalog, stream: string): Promise<void> {
-  if (catalog.get(stream) === undefined) await catalog.create(stream, { kind: 'append' });
+async function createAnswers(catalog: Catalog, stream: string, retentionMs: number): Promise<void> {
+  if (catalog.get(stream) !== undefined) return;
+  await catalog.create(stream, { kind: 'append', retention: `PT${retentionMs / 1000}S` });
 }

@@ -38,6 +38,7 @@ import { type CollectOptions, Collector } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
 import { CompactionProcess, type CompactionRunner } from './compaction-process.ts';
 import { Compactions } from './compactions.ts';
+import { composeFeatures } from './compose-features.ts';
 import { EngineContexts } from './contexts-api.ts';
 import { closeDataFolder, type OpenFolder, openDataFolder } from './data-folder.ts';
 import { Cluster } from './deployment/cluster.ts';
@@ -46,8 +47,8 @@ import { NodeRedis } from './deployment/redis/redis.ts';
 import { requestStats } from './deployment/request-stats.ts';
 import { openS3Deployment } from './deployment/s3-deployment.ts';
 import type { Documents } from './documents/documents.ts';
-import { EngineFeatures } from './engine-features.ts';
-import { openParts, type Parts } from './engine-parts.ts';
+import type { EngineFeatures } from './engine-features.ts';
+import { learnStreams, openParts, type Parts } from './engine-parts.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, EngineRow } from './engine-types.ts';
 import { wholeWrites } from './engine-writes.ts';
 import { icebergCatalog } from './iceberg-catalog.ts';
@@ -101,20 +102,22 @@ export class Engine implements EngineLike {
     this.#parts = parts;
     this.#clock = clock;
     this.iceberg = icebergCatalog(parts, incarnation => this.#cluster?.tableAdvanced(incarnation));
-    const { features: engine, datasets, answers } = parts;
-    this.features = new EngineFeatures({ engine, datasets, answers, roles: settings.roles });
+    const find = this.find.bind(this);
+    const onChange = (): void => this.#cluster?.catalogChanged();
+    this.features = composeFeatures(parts, { find, tagging: () => this.#tagging, onChange });
     this.#openedAtMs = settings.clock.nowMs();
     this.#appender = parts.appender;
     const onSearch = (definition: StreamDefinition): void => residents.searched(streams.require(definition));
     this.#searcher = new Searcher({ pinner, embeddings, clock, onSearch });
     const assembler = { catalog, features: parts.features, pinner, searcher: this.#searcher, clock };
-    this.#contexts = new ContextAssembler({ ...assembler, ...(tokenizer && { tokenizer }) });
+    const learn = (): Promise<void> => learnStreams(parts);
+    this.#contexts = new ContextAssembler({ ...assembler, learnStreams: learn, ...(tokenizer && { tokenizer }) });
     this.contexts = new EngineContexts(parts.contexts, request => this.context(request));
     this.keys = parts.keys;
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
     const live = { searcher: this.#searcher, follower: this.#follower, contexts: this.#contexts, streams, pinner, settings };
-    this.live = new EngineLive({ ...live, find: name => this.find(name), check: () => this.#require('retrieve') });
+    this.live = new EngineLive({ ...live, find, check: () => this.#require('retrieve') });
     this.#scanner = new Scanner({ streams, pinner, pins: parts.pins, clock: settings.clock });
     this.#sql = new SqlRunner({
       scanner: this.#scanner,
@@ -187,11 +190,7 @@ export class Engine implements EngineLike {
   }
 
   async listStreams(): Promise<StreamInfo[]> {
-    const { catalog, shard, folder } = this.#parts;
-    if (folder.shared) {
-      await catalog.refresh();
-      await shard.refresh();
-    }
+    await learnStreams(this.#parts);
     return Promise.all(this.#parts.catalog.list().map(definition => this.#info(definition)));
   }
 
@@ -471,7 +470,8 @@ export class Engine implements EngineLike {
   #startCluster(): Cluster {
     const { settings, shard, catalog, streams, pinner } = this.#parts;
     const { clock, logger, cluster } = settings;
-    const parts = { shard, catalog, streams, pinner, clock, logger, settings: cluster };
+    const features = { look: () => this.features.look() };
+    const parts = { shard, catalog, streams, pinner, features, clock, logger, settings: cluster };
     return new Cluster({ ...parts, hints: settings.hints ?? this.#redis?.hints ?? null });
   }
 

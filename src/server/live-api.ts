@@ -73,7 +73,7 @@ export class EngineLive {
     const { contexts, check } = this.#options;
     check();
     requireNow(request);
-    const definitions = contexts.sourcesOf(request);
+    const definitions = await contexts.sourcesOf(request);
     const question = {
       name: JSON.stringify(['context', definitions.map(({ incarnation }) => incarnation), request]),
       definitions,

@@ -62,6 +62,8 @@ export interface EngineOptions {
   sql?: Partial<SqlSettings>;
   /** Of answers that are given again when they change. See LiveSettings. */
   live?: Partial<LiveSettings>;
+  /** How long streams of kept online answers keep them, from when they are created on. Default 30 days. */
+  answersRetentionMs?: number;
   /** What the budgets of contexts are counted by; default that of GPT-4o and later models (o200k_base). */
   tokenizer?: Tokenizer;
   logger?: Logger;
@@ -90,6 +92,7 @@ export interface EngineSettings {
   compactionHost: 'process' | 'inline';
   compactionThreads: number;
   collection: CollectionSchedule;
+  answersRetentionMs: number;
   sql: SqlSettings;
   live: LiveSettings;
   tokenizer: Tokenizer | null;
@@ -145,7 +148,12 @@ export const S3_DEFAULTS: StorageDefaults = {
   collection: { ...COLLECTION_SCHEDULE, graceMs: 600_000, intervalMs: 600_000, idleMs: 6 * 3_600_000 },
 };
 
-export const ENGINE_DEFAULTS = { maxTailRows: 4_000_000, maxTailBytes: 2 * 1024 ** 3, compactionThreads: 1 };
+export const ENGINE_DEFAULTS = {
+  maxTailRows: 4_000_000,
+  maxTailBytes: 2 * 1024 ** 3,
+  compactionThreads: 1,
+  answersRetentionMs: 30 * 86_400_000,
+};
 
 /** On a folder there is nobody to talk to. */
 function redisOf({ redis, storage }: EngineOptions): RedisSettings | null {
@@ -171,6 +179,7 @@ export function settingsOf(options: EngineOptions): EngineSettings {
     maxLingerMs: Math.max(lingerMs, options.maxLingerMs ?? (options.lingerMs === undefined ? defaults.maxLingerMs : 0)),
     maxSegmentBytes: options.maxSegmentBytes ?? defaults.maxSegmentBytes,
     maxStalenessMs: options.maxStalenessMs ?? defaults.maxStalenessMs,
+    answersRetentionMs: options.answersRetentionMs ?? ENGINE_DEFAULTS.answersRetentionMs,
     maxTailRows: options.maxTailRows ?? ENGINE_DEFAULTS.maxTailRows,
     maxTailBytes: options.maxTailBytes ?? ENGINE_DEFAULTS.maxTailBytes,
     maxResidentBytes: options.maxResidentBytes ?? RESIDENT_DEFAULTS.maxResidentBytes,

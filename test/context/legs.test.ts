@@ -22,7 +22,8 @@ function assemblerOf(clock: VirtualClock, searches: Record<string, () => ReturnT
       require: (name: string) => ({ name, incarnation: name, kind: 'append', partitions: 1, embed: null, search: null }),
     },
     searcher: { searchAt },
-    features: {},
+    features: { look: async () => {} },
+    learnStreams: async () => {},
     pinner: {
       pinAll: async (definitions: StreamDefinition[]) => ({
         shard: 0,

@@ -80,24 +80,80 @@ describe('a dataset', () => {
     },
   );
 
-  test('whose records have expired says so instead of giving other rows', async () => {
-    const clock = setClock();
-    await withEngine(
+  test.each(['append', 'upsert'] as const)(
+    'of an %s stream keeps its records from expiry, compaction and collection until it is deleted; without them it says so',
+    async kind => {
+      const clock = setClock();
+      const collection = { auto: false, graceMs: 0, logHistoryMs: 0, historySlack: 0 };
+      await withEngine(
+        async tailwater => {
+          const kept = kind === 'append' ? { retention: 'P1D' } : { key: 'user', history: 'PT2H' };
+          await tailwater.createStream('orders', { kind, ...kept });
+          const features = {
+            n: { aggregate: 'count', window: { sliding: '1h' } },
+            spend: { aggregate: 'sum', field: 'amount', window: { sliding: '3h' } },
+          };
+          await tailwater.features.apply({ name: 'recent', definition: { source: 'orders', entity: 'user', features } });
+          for (const [user, amount] of [
+            ['ann', 1],
+            ['bob', 2],
+            ['ann', 4],
+          ] as const) {
+            clock.now += 60_000;
+            await tailwater.append('orders', [{ time: new Date(clock.now).toISOString(), value: { user, amount } }]);
+          }
+          const rows = [1, 3, 90].flatMap(minutes =>
+            ['ann', 'bob'].map(user => ({ user, time: new Date(START_MS + minutes * 60_000).toISOString() })),
+          );
+          const save = (saveAs: string) => tailwater.features.historical({ views: ['recent'], rows, saveAs });
+          const saved = await save('spring');
+          const bytes = saved.rows.map(row => `${JSON.stringify(row)}\n`).join('');
+          expect(saved.rows[2].spend).toBe(kind === 'append' ? 5 : 4);
+          await save('summer');
+          for (let round = 0; round < 3; round++) {
+            clock.now += 25 * 3_600_000;
+            await tailwater.append('orders', [{ value: { user: 'ann', amount: 100 } }]);
+            await tailwater.compact('orders', { full: true });
+            expect((await tailwater.collect({ thorough: true })).problems).toEqual([]);
+          }
+          expect(await tailwater.features.rebuild('spring')).toBe(bytes);
+          expect((await tailwater.listTags('orders')).map(({ name }) => name.split('.').slice(0, 2))).toEqual([
+            ['dataset', 'spring'],
+            ['dataset', 'summer'],
+          ]);
+          await tailwater.features.removeDataset('spring');
+          await tailwater.collect({ thorough: true });
+          expect(await tailwater.features.rebuild('summer')).toBe(bytes);
+          const [{ name }] = await tailwater.listTags('orders');
+          await tailwater.deleteTag('orders', name);
+          await tailwater.collect({ thorough: true });
+          await expect(tailwater.features.rebuild('summer')).rejects.toMatchObject({ code: 'TW_HISTORY_EXPIRED' });
+        },
+        { clock, collection },
+      );
+    },
+  );
+
+  test('of a stream without records, and of several views of one stream', () =>
+    withEngine(
       async tailwater => {
-        await tailwater.createStream('orders', { kind: 'append', retention: 'P1D' });
-        const features = { n: { aggregate: 'count', window: { sliding: '1h' } } };
-        await tailwater.features.apply({ name: 'recent', definition: { source: 'orders', entity: 'user', features } });
-        await tailwater.append('orders', [{ time: at(-1000), value: { user: 'ann' } }]);
-        const request = { views: ['recent'], rows: [{ user: 'ann', time: at(0) }], saveAs: 'brief' };
-        expect((await tailwater.features.historical(request)).rows[0].n).toBe(1);
-        clock.now += 25 * 3_600_000;
-        await tailwater.append('orders', [{ value: { user: 'bob' } }]);
-        await tailwater.compact('orders', { full: true });
-        await expect(tailwater.features.rebuild('brief')).rejects.toMatchObject({ code: 'TW_HISTORY_EXPIRED' });
+        await tailwater.createStream('orders', { kind: 'append' });
+        await tailwater.features.apply(spending);
+        await tailwater.features.apply({ name: 'other', definition: spending.definition });
+        const request = { views: ['spending', 'other'], rows: [{ user: 'ann', time: at(0) }] };
+        const empty = await tailwater.features.historical({ ...request, saveAs: 'empty' });
+        await tailwater.append('orders', [{ time: at(-1000), value: { user: 'ann', amount: 2 } }]);
+        expect(empty.rows[0]).toMatchObject({ 'spending.n': 0, 'other.n': 0 });
+        expect(await tailwater.features.rebuild('empty')).toBe(`${JSON.stringify(empty.rows[0])}\n`);
+        const full = await tailwater.features.historical({ ...request, saveAs: 'full', label: 'churn' });
+        expect(full).toMatchObject({ rows: [{ 'spending.n': 1, 'other.n': 1 }], warnings: expect.any(Array) });
+        expect(await tailwater.listTags('orders')).toHaveLength(1);
+        await tailwater.features.removeDataset('full');
+        await tailwater.features.removeDataset('empty');
+        expect(await tailwater.listTags('orders')).toEqual([]);
       },
-      { clock },
-    );
-  });
+      { clock: setClock() },
+    ));
 
   test('keeps its name, over HTTP as in this process', () =>
     withEngine(
@@ -156,6 +212,28 @@ describe('logged answers', () => {
     const values = { ...answer.values, [feature]: 12345 };
     await tailwater.append('view.answers', [{ time: clock.now, value: { ...answer, values } }]);
   }
+
+  test('stay for a retention of their own, and are compared while they do', async () => {
+    const clock = setClock();
+    await withEngine(
+      async tailwater => {
+        await tailwater.createStream('orders', { kind: 'append' });
+        await tailwater.features.apply(spending);
+        await tailwater.features.logAnswers('spending', 1);
+        const ask = async (): Promise<void> => {
+          await tailwater.features.online('spending', { entities: ['ann'] });
+          expect((await tailwater.features.skew('spending')).differences).toBe(0);
+        };
+        await ask();
+        expect((await tailwater.getStream('spending.answers')).definition.retentionMs).toBe(7_200_000);
+        clock.now += 3 * 7_200_000;
+        await ask();
+        await tailwater.compact('spending.answers', { full: true });
+        expect(await tailwater.features.skew('spending')).toMatchObject({ answers: 1, differences: 0 });
+      },
+      { clock, answersRetentionMs: 7_200_000 },
+    );
+  });
 
   test('are as many as asked for, none of named instants, and never fail an answer', () =>
     withEngine(

@@ -6,10 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { isTailwaterError, type JsonObject, seededRandom, systemClock } from '../../src/base/index.ts';
 import { TailwaterClient } from '../../src/client.ts';
 import { type StepAnswer, Tailwater, type TailwaterApi } from '../../src/index.ts';
-import { ObjectJournal } from '../../src/journal/index.ts';
-import { FormatTableStore } from '../../src/lakehouse/index.ts';
-import { localParts, pathsOf } from '../../src/server/data-folder.ts';
-import { Engine } from '../../src/server/engine.ts';
+import type { Engine } from '../../src/server/engine.ts';
 import { engineToolApi } from '../../src/server/mcp/engine-tool-api.ts';
 import { planStep } from '../../src/server/steps/plan-step.ts';
 import { MemoryObjectStore, type ObjectStore } from '../../src/storage/index.ts';
@@ -17,6 +14,7 @@ import { FaultyObjectStore } from '../harness/faulty-object-store.ts';
 import { Lifetime, mortal } from '../harness/mortal.ts';
 import { temporaryEngine, temporaryFolder } from './engine-support.ts';
 import { startServer } from './http-support.ts';
+import { openSharedNode } from './shared-node.ts';
 import { createStepStreams, STEP_WORKER, stepOf } from './step-worker.ts';
 
 const SLOW_MS = 120_000;
@@ -56,7 +54,7 @@ describe('steps', () => {
         async (seed, lives) => {
           await using folder = await temporaryFolder();
           const truth = new MemoryObjectStore();
-          const first = await openNode(truth, folder.path);
+          const first = await openSharedNode(truth, folder.path);
           await prepare(engineToolApi(first), inputs);
           const told = new Map<number, unknown[]>();
           const work = (name: string) => workUntilDone(name, truth, folder.path, { inputs, lives: [...lives], seed, told });
@@ -200,7 +198,7 @@ async function workUntilDone(name: string, truth: ObjectStore, dataDir: string, 
   for (;;) {
     const lifetime = new Lifetime(work.lives.shift() ?? Number.POSITIVE_INFINITY, random);
     const faulty = new FaultyObjectStore(truth, systemClock, random, { lostReply: 0.15, lostRequest: 0.1, error: 0.02 });
-    const engine = await openNode(mortal(faulty, lifetime), dataDir).catch(passing);
+    const engine = await openSharedNode(mortal(faulty, lifetime), dataDir).catch(passing);
     if (engine === false) continue;
     try {
       while (!lifetime.ended) if (await workOn(engine, name, work)) return;
@@ -228,17 +226,4 @@ async function workOn(engine: Engine, name: string, { inputs, told }: Work): Pro
   } catch (error) {
     return passing(error);
   }
-}
-
-/** One of several nodes over a store. */
-function openNode(store: ObjectStore, dataDir: string): Promise<Engine> {
-  const options = { compactionHost: 'inline', compaction: { auto: false }, collection: { auto: false } } as const;
-  return Engine.open({ dataDir, ...options }, async () => ({
-    lock: null,
-    store,
-    journal: new ObjectJournal(store, 'log/0'),
-    tables: await FormatTableStore.open(pathsOf(dataDir)),
-    ...localParts(pathsOf(dataDir)),
-    shared: true,
-  }));
 }

@@ -125,11 +125,15 @@ export interface PinnedView {
   incarnation: string;
   /** Per partition, the highest offset that counts. */
   heads: readonly number[];
+  /** Of the source: keeps the records. Without it, or when it is gone, they are read where they are now. */
+  tag?: string;
 }
 
 export interface HistoricalOptions {
   /** Instead of what is served and known now. */
   pinned?: readonly PinnedView[];
+  /** The caller proves by a hash that no record was missing. */
+  proven?: boolean;
   /** Sees every record that was read, in log order. */
   observe?: (view: string, event: FeatureEvent) => void;
 }

@@ -1,7 +1,6 @@
-import { type Clock, type JsonValue, type Logger, type Random, TailwaterError } from '../../base/index.ts';
-import { freshnessOf, headsOf, type LiveStreams, type Pinned, type Pinner, tokenOf } from '../../snapshot/index.ts';
-import type { ObjectStore } from '../../storage/index.ts';
-import type { Catalog, StreamDefinition } from '../../streams/index.ts';
+import { isTailwaterError, type JsonValue, TailwaterError } from '../../base/index.ts';
+import { freshnessOf, headsOf, type Pinned, tokenOf } from '../../snapshot/index.ts';
+import type { StreamDefinition } from '../../streams/index.ts';
 import { versionOf } from '../definition/canonical.ts';
 import { checkViewName, parseDefinition } from '../definition/parse.ts';
 import type { FeatureViewDefinition } from '../definition/types.ts';
@@ -12,7 +11,6 @@ import { planView, type ViewPlan } from '../plan.ts';
 import type { FeatureEvent } from '../state/view-state.ts';
 import { changesBetween, changesServedValues } from './changes.ts';
 import { checkChange, checkInstants, checkSource, requireSameLife } from './check-source.ts';
-import { Checkpoints } from './checkpoints.ts';
 import type {
   HistoricalAnswer,
   HistoricalOptions,
@@ -25,31 +23,15 @@ import type {
   ViewInfo,
   ViewPlanAnswer,
 } from './engine-types.ts';
-import { LiveView } from './live-view.ts';
 import { checkOnlineRequest, instantOf, onlineEntities, withoutAsOf } from './online-request.ts';
 import { readNext } from './read-source.ts';
 import { sampleDifferences } from './sample.ts';
-import { type StoredView, ViewDocuments } from './view-documents.ts';
+import { type Served, ServedViews, type ServedViewsOptions } from './served-views.ts';
 import { holdAll, type Reach, type ViewReading } from './view-reading.ts';
 
-export interface FeatureEngineOptions {
-  store: ObjectStore;
-  catalog: Catalog;
-  streams: LiveStreams;
-  pinner: Pinner;
-  clock: Clock;
-  random: Random;
-  logger: Logger;
-}
+export type FeatureEngineOptions = ServedViewsOptions;
 
 const DEADLINE_MS = 10_000;
-
-interface Served {
-  stored: StoredView;
-  live: LiveView;
-  /** A newer version that is being built. */
-  building: LiveView | null;
-}
 
 /** What training rows of a view are made from. */
 interface RowSource {
@@ -58,40 +40,46 @@ interface RowSource {
   source: StreamDefinition;
   /** Undefined: all that is known. */
   heads: readonly number[] | undefined;
+  tag?: string | undefined;
+}
+
+interface SweepOptions {
+  asSeen: boolean;
+  observe?: ((event: FeatureEvent) => void) | undefined;
+  proven?: boolean | undefined;
 }
 
 /** The feature views of a node: defined, built, followed, served online and as training rows. */
 export class FeatureEngine {
   readonly #options: FeatureEngineOptions;
-  readonly #documents: ViewDocuments;
-  readonly #checkpoints: Checkpoints;
-  readonly #views = new Map<string, Served>();
-  #changing: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  readonly #views: ServedViews;
 
-  private constructor(options: FeatureEngineOptions) {
+  private constructor(options: FeatureEngineOptions, views: ServedViews) {
     this.#options = options;
-    this.#documents = new ViewDocuments(options.store, options.clock, options.random);
-    this.#checkpoints = new Checkpoints(options.store, options.random, options.logger);
+    this.#views = views;
   }
 
   /** Every stored view is restored and follows its stream from here on. */
   static async open(options: FeatureEngineOptions): Promise<FeatureEngine> {
-    const engine = new FeatureEngine(options);
-    for (const stored of await engine.#documents.list()) {
-      const source = options.catalog.get(stored.current.definition.source);
-      if (source === undefined) options.logger.warn({ view: stored.name }, 'The stream of a feature view is gone');
-      else engine.#serve(stored, source);
-    }
-    return engine;
+    return new FeatureEngine(options, await ServedViews.open(options));
+  }
+
+  /** Takes over what other nodes defined, changed and removed. */
+  look(): Promise<void> {
+    return this.#views.look();
+  }
+
+  /** Looks first where one of these is not known: another node may have just defined it. */
+  lookFor(names: readonly string[]): Promise<void> {
+    return this.#views.lookFor(names);
   }
 
   list(): ViewInfo[] {
-    return [...this.#views.values()].map(infoOf).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.#views.all()].map(infoOf).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   get(name: string): ViewInfo {
-    return infoOf(this.#require(name));
+    return infoOf(this.#views.require(name));
   }
 
   /**
@@ -99,16 +87,12 @@ export class FeatureEngine {
    * TW_VIEW_CHANGED when served values would change and `replaces` is not the version that is served.
    */
   apply(name: string, definition: JsonValue, options: { replaces?: string } = {}): Promise<ViewInfo> {
-    return this.#inTurn(async () => {
-      this.#requireOpen();
+    return this.#views.inTurn(async () => {
       checkViewName(name);
       const checked = parseDefinition(definition);
-      const source = this.#options.catalog.require(checked.source);
+      const source = await this.#source(checked.source);
       checkSource(planView(checked), source);
-      const stored = await this.#documents.apply(name, checked, options.replaces);
-      const known = this.#views.get(name);
-      if (known === undefined || known.live.source.incarnation !== source.incarnation) await this.#restart(stored, source, known);
-      else if (known.live.plan.version !== stored.current.version) await this.#build(known, stored, source);
+      await this.#views.apply(name, checked, source, options.replaces);
       return this.get(name);
     });
   }
@@ -117,7 +101,7 @@ export class FeatureEngine {
   async plan(name: string, definition: JsonValue, options: { sampleEntities?: number } = {}): Promise<ViewPlanAnswer> {
     checkViewName(name);
     const next = parseDefinition(definition);
-    const source = this.#options.catalog.require(next.source);
+    const source = await this.#source(next.source);
     checkSource(planView(next), source);
     const known = this.#views.get(name);
     const before = known?.stored.current.definition ?? null;
@@ -146,9 +130,9 @@ export class FeatureEngine {
    * view needs more than that would keep.
    */
   changingSource<T>(change: (check: (after: StreamDefinition) => void) => Promise<T>): Promise<T> {
-    return this.#inTurn(() =>
+    return this.#views.inTurn(() =>
       change(after => {
-        for (const { stored, live } of this.#views.values()) {
+        for (const { stored, live } of this.#views.all()) {
           if (live.source.incarnation === after.incarnation) checkChange(stored.name, planView(stored.current.definition), after);
         }
       }),
@@ -162,19 +146,12 @@ export class FeatureEngine {
 
   /** Throws TW_VIEW_NOT_FOUND. */
   remove(name: string): Promise<void> {
-    return this.#inTurn(async () => {
-      const known = this.#require(name);
-      await this.#documents.remove(name);
-      this.#views.delete(name);
-      await known.building?.close({ keep: false });
-      await known.live.close({ keep: false });
-      await this.#checkpoints.remove(name);
-    });
+    return this.#views.inTurn(() => this.#views.remove(name));
   }
 
   /** Throws TW_VIEW_NOT_FOUND, TW_BAD_REQUEST, TW_NOT_YET_VISIBLE, and TW_HISTORY_EXPIRED for an instant before the view's history. */
   async online(name: string, request: OnlineRequest): Promise<OnlineAnswer> {
-    const { live } = this.#require(name);
+    const { live } = this.#views.require(name);
     const { clock } = this.#options;
     const { plan } = live;
     checkOnlineRequest(plan, request);
@@ -206,7 +183,7 @@ export class FeatureEngine {
 
   /** What reading this view takes, checked before anything is read. Throws TW_VIEW_NOT_FOUND, TW_BAD_REQUEST. */
   reading(name: string, request: OnlineRequest): ViewReading {
-    const { live } = this.#require(name);
+    const { live } = this.#views.require(name);
     checkOnlineRequest(live.plan, request);
     return { name, live, request };
   }
@@ -231,9 +208,13 @@ export class FeatureEngine {
     const answer: HistoricalAnswer = { rows, views: [] };
     for (const [index, view] of views.entries()) {
       const { name, plan, source } = view;
-      const pinned = await this.#pin(source, request);
+      const pinned = (await this.#pinTag(view)) ?? (await this.#pin(source, request));
       const observe = options.observe && ((event: FeatureEvent) => options.observe!(name, event));
-      const swept = await this.#sweep(view, pinned, spines[index], { asSeen: request.asSeen ?? false, observe });
+      const swept = await this.#sweep(view, pinned, spines[index], {
+        asSeen: request.asSeen ?? false,
+        observe,
+        proven: options.proven,
+      });
       for (const [at, answers] of swept.entries()) {
         for (const [feature, value] of Object.entries(answers)) rows[at][column(name, feature)] = value;
       }
@@ -266,13 +247,13 @@ export class FeatureEngine {
 
   /** Undefined for a version that is no longer kept. */
   definitionOf(name: string, version: string): FeatureViewDefinition | undefined {
-    const { stored } = this.#require(name);
+    const { stored } = this.#views.require(name);
     return [stored.current, ...stored.past].find(known => known.version === version)?.definition;
   }
 
   /** Values of up to `limit` entities of a view, now. */
   async sample(name: string, limit: number): Promise<{ atMs: number; entities: Map<string, Record<string, FeatureAnswer>> }> {
-    const { live } = this.#require(name);
+    const { live } = this.#views.require(name);
     const { clock } = this.#options;
     return live.at(undefined, clock.nowMs() + DEADLINE_MS, (state, pinned) => {
       const atMs = Math.max(clock.nowMs(), pinned.throughTimeMs);
@@ -285,7 +266,7 @@ export class FeatureEngine {
     { plan, source, heads }: Pick<RowSource, 'plan' | 'source' | 'heads'>,
     pinned: Pinned,
     spine: readonly SpineRow[],
-    { asSeen, observe }: { asSeen: boolean; observe?: ((event: FeatureEvent) => void) | undefined },
+    { asSeen, observe, proven = false }: SweepOptions,
   ): Promise<FeatureRow[]> {
     const sweep = sweepOf(plan, spine, { upsert: source.kind === 'upsert', asSeen });
     const take = (event: FeatureEvent): void => {
@@ -293,25 +274,27 @@ export class FeatureEngine {
       sweep.apply(event);
     };
     const gaps = await this.#readAll(pinned, observe === undefined ? event => sweep.apply(event) : take, heads);
-    checkInstants(
-      source,
-      spine.map(row => row.timeMs),
-      gaps,
-      pinned.throughTimeMs,
-    );
+    if (!proven) {
+      checkInstants(
+        source,
+        spine.map(row => row.timeMs),
+        gaps,
+        pinned.throughTimeMs,
+      );
+    }
     return sweep.finish();
   }
 
   #servedView(name: string): RowSource {
-    const { plan, source } = this.#require(name).live;
+    const { plan, source } = this.#views.require(name).live;
     return { name, plan, source, heads: undefined };
   }
 
-  #fixedView({ view, definition, incarnation, heads }: PinnedView): RowSource {
-    this.#requireOpen();
+  #fixedView({ view, definition, incarnation, heads, tag }: PinnedView): RowSource {
+    this.#views.requireOpen();
     const source = this.#options.catalog.require(definition.source);
     requireSameLife(source, incarnation);
-    return { name: view, plan: planView(definition), source, heads };
+    return { name: view, plan: planView(definition), source, heads, tag };
   }
 
   /** True when records are missing that are no longer kept. */
@@ -330,17 +313,27 @@ export class FeatureEngine {
   }
 
   /** The state of every view is put away with its position, so that the next start reads only what came since. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#changing;
-    for (const { live, building } of this.#views.values()) {
-      await building?.close({ keep: false });
-      await live.close();
-    }
+  close(): Promise<void> {
+    return this.#views.close();
   }
 
   stats(): { view: string; stats: Record<string, number> }[] {
-    return [...this.#views].map(([view, { live }]) => ({ view, stats: live.stats }));
+    return [...this.#views.all()].map(({ stored, live }) => ({ view: stored.name, stats: live.stats }));
+  }
+
+  /** Throws TW_STREAM_NOT_FOUND. */
+  async #source(name: string): Promise<StreamDefinition> {
+    return (await this.#views.sourceOf(name)) ?? this.#options.catalog.require(name);
+  }
+
+  /** Null without a tag, or when someone deleted it. */
+  async #pinTag({ source, tag }: RowSource): Promise<Pinned | null> {
+    const { pinner, clock } = this.#options;
+    if (tag === undefined) return null;
+    return pinner.pin(source, { asOf: { tag } }, clock.nowMs() + DEADLINE_MS).catch(error => {
+      if (isTailwaterError(error, 'TW_TAG_NOT_FOUND')) return null;
+      throw error;
+    });
   }
 
   #pin(
@@ -348,65 +341,6 @@ export class FeatureEngine {
     { consistency, deadlineMs = DEADLINE_MS }: Pick<HistoricalRequest, 'consistency' | 'deadlineMs'>,
   ): Promise<Pinned> {
     return this.#options.pinner.pin(source, withoutAsOf(consistency), this.#options.clock.nowMs() + deadlineMs);
-  }
-
-  #liveView(name: string, definition: FeatureViewDefinition, source: StreamDefinition): LiveView {
-    const { streams, pinner, clock, logger } = this.#options;
-    return new LiveView({
-      name,
-      plan: planView(definition),
-      source,
-      streams,
-      pinner,
-      checkpoints: this.#checkpoints,
-      clock,
-      logger,
-    });
-  }
-
-  #serve(stored: StoredView, source: StreamDefinition): void {
-    const live = this.#liveView(stored.name, stored.current.definition, source);
-    this.#views.set(stored.name, { stored, live, building: null });
-    live.start();
-  }
-
-  async #restart(stored: StoredView, source: StreamDefinition, known: Served | undefined): Promise<void> {
-    await known?.building?.close({ keep: false });
-    await known?.live.close({ keep: false });
-    this.#serve(stored, source);
-  }
-
-  /** The new version takes over when it has caught up. */
-  async #build(known: Served, stored: StoredView, source: StreamDefinition): Promise<void> {
-    await known.building?.close({ keep: false });
-    const building = this.#liveView(stored.name, stored.current.definition, source);
-    known.stored = stored;
-    known.building = building;
-    building.start(() => {
-      if (known.building !== building) return;
-      const before = known.live;
-      known.live = building;
-      known.building = null;
-      before.close({ keep: false }).catch(() => {});
-    });
-  }
-
-  #require(name: string): Served {
-    this.#requireOpen();
-    const view = this.#views.get(name);
-    if (view === undefined)
-      throw new TailwaterError('TW_VIEW_NOT_FOUND', { detail: `There is no feature view "${String(name).slice(0, 220)}".` });
-    return view;
-  }
-
-  #requireOpen(): void {
-    if (this.#closed) throw new TailwaterError('TW_CLOSED');
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#changing.then(work, work);
-    this.#changing = turn.catch(() => {});
-    return turn;
   }
 }
 

@@ -59,8 +59,13 @@ export class AnswerLog {
 
   static async open(options: AnswerLogOptions): Promise<AnswerLog> {
     const log = new AnswerLog(options);
-    log.#rates = new Map(Object.entries((await log.#document.read())?.value.rates ?? {}));
+    await log.look();
     return log;
+  }
+
+  /** Takes over what is stored: another node may have changed it. */
+  async look(): Promise<void> {
+    this.#rates = new Map(Object.entries((await this.#document.read())?.value.rates ?? {}));
   }
 
   /** `rate`: the share of answers that are kept, 0 to 1; 0 keeps none. Throws TW_BAD_REQUEST. */

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { type Clock, fromUtf8, type JsonObject, type Random, TailwaterError, utf8 } from '../../base/index.ts';
+import {
+  type Clock,
+  fromUtf8,
+  isTailwaterError,
+  type JsonObject,
+  type Random,
+  randomId,
+  TailwaterError,
+  utf8,
+} from '../../base/index.ts';
 import { listAll, type ObjectStore, VersionedDocument } from '../../storage/index.ts';
 import { decodeToken } from '../../streams/index.ts';
 import type { HistoricalAnswer, HistoricalRequest, PinnedView } from '../engine/engine-types.ts';
@@ -14,19 +23,39 @@ interface StoredDataset {
   spineKey: string;
 }
 
+/** The records of a stream up to a position, and the tag that keeps them; none where there is no record. */
+export interface KeptRecords {
+  incarnation: string;
+  /** Per partition, the highest offset. */
+  heads: readonly number[];
+  tag?: string;
+}
+
+/** Keeps records from maintenance and collection. */
+export interface RecordKeeper {
+  /** All that was acknowledged before the call. */
+  keep(stream: string, tag: string): Promise<KeptRecords>;
+  /** What is kept no longer, or never was, is no error. */
+  release(stream: string, kept: KeptRecords): Promise<void>;
+}
+
 export interface DatasetsOptions {
   engine: FeatureEngine;
+  keeper: RecordKeeper;
   store: ObjectStore;
   clock: Clock;
   random: Random;
 }
 
+/** Training rows: of exactly these records, or of all that is known now. */
+export type Compute = (pinned?: readonly PinnedView[]) => Promise<HistoricalAnswer>;
+
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 const DOCUMENTS = 'features/datasets/';
 
 /**
- * Training rows under a name. What is kept is the spine, the definitions and the positions, not the rows: they are computed again from the records up to
- * those positions, and the hash of the first time tells whether they are the same bytes.
+ * Training rows under a name. What is kept is the spine, the definitions and, by tags, the records up to a position, not the rows: they are computed
+ * again from those records, and the hash of the first time proves that they are the same bytes.
  */
 export class Datasets {
   readonly #options: DatasetsOptions;
@@ -35,17 +64,31 @@ export class Datasets {
     this.#options = options;
   }
 
-  /** The same rows again change nothing. Throws TW_BAD_REQUEST, TW_DATASET_EXISTS. */
-  async save(name: string, request: HistoricalRequest, answer: HistoricalAnswer): Promise<DatasetInfo> {
+  /**
+   * Rows that `compute` makes from records that are kept from then on. The same rows under the same name change nothing. Throws TW_BAD_REQUEST,
+   * TW_DATASET_EXISTS, and what `compute` throws.
+   */
+  async save(name: string, request: HistoricalRequest, compute: Compute): Promise<HistoricalAnswer> {
     checkName(name);
-    const stored = this.#describe(name, request, answer);
-    const { info, spineKey } = stored;
     const before = (await this.#document(name).read())?.value;
-    if (before !== undefined) return same(before, stored);
-    await this.#options.store.put(spineKey, linesOf(request.rows), { ifAbsent: true });
-    // The commit: a spine without its document is nothing, and is used by the next who saves it.
-    const kept = await this.#document(name).update(known => (known === null ? stored : null));
-    return kept === null ? info : same(kept, stored);
+    if (before !== undefined) {
+      const answer = await compute();
+      return { ...answer, dataset: same(before, this.#describe(name, request, answer, [])) };
+    }
+    // A process that dies before the commit leaves its tags behind: they are listed with the others of the stream, and can be deleted.
+    const pinned = await this.#keep(name, request.views);
+    try {
+      const answer = await compute(pinned);
+      const stored = this.#describe(name, request, answer, pinned);
+      await this.#options.store.put(stored.spineKey, linesOf(request.rows), { ifAbsent: true });
+      // The commit: a spine without its document is nothing, and is used by the next who saves it.
+      const now = await this.#document(name).update(known => (known === null ? stored : null));
+      if (now !== stored) await this.#release(pinned);
+      return { ...answer, dataset: now === null || now === stored ? stored.info : same(now, stored) };
+    } catch (error) {
+      if (!isTailwaterError(error, 'TW_OUTCOME_UNKNOWN')) await this.#release(pinned);
+      throw error;
+    }
   }
 
   async list(): Promise<DatasetInfo[]> {
@@ -73,7 +116,7 @@ export class Datasets {
       time: info.time,
       asSeen: info.asSeen,
     };
-    const bytes = linesOf((await this.#options.engine.historical(request, { pinned })).rows);
+    const bytes = linesOf((await this.#options.engine.historical(request, { pinned, proven: true })).rows);
     if (hashOf(bytes) === info.sha256) return bytes;
     throw new TailwaterError('TW_HISTORY_EXPIRED', {
       detail: `Dataset "${name}" cannot be rebuilt: ${pinned.map(({ definition }) => definition.source).join(', ')} no longer holds every record that its rows were made from.`,
@@ -82,12 +125,34 @@ export class Datasets {
 
   /** Throws TW_DATASET_NOT_FOUND. */
   async remove(name: string): Promise<void> {
-    const { spineKey } = await this.#require(name);
+    const { spineKey, pinned } = await this.#require(name);
     await this.#options.store.delete([`${DOCUMENTS}${name}`]);
     await this.#options.store.delete([spineKey]);
+    await this.#release(pinned);
   }
 
-  #describe(name: string, request: HistoricalRequest, { rows, views }: HistoricalAnswer): StoredDataset {
+  /** One tag for each stream, however many views it has. */
+  async #keep(name: string, views: readonly string[]): Promise<PinnedView[]> {
+    const { engine, keeper, random } = this.#options;
+    const tag = `dataset.${name.slice(0, 80)}.${randomId(random)}`;
+    const definitions = views.map(view => ({ view, definition: engine.get(view).definition }));
+    const kept = new Map<string, KeptRecords>();
+    for (const { definition } of definitions) {
+      if (!kept.has(definition.source)) kept.set(definition.source, await keeper.keep(definition.source, tag));
+    }
+    return definitions.map(view => ({ ...view, ...kept.get(view.definition.source)! }));
+  }
+
+  async #release(pinned: readonly PinnedView[]): Promise<void> {
+    for (const view of pinned) await this.#options.keeper.release(view.definition.source, view);
+  }
+
+  #describe(
+    name: string,
+    request: HistoricalRequest,
+    { rows, views }: HistoricalAnswer,
+    pinned: readonly PinnedView[],
+  ): StoredDataset {
     const bytes = linesOf(rows);
     const spineSha256 = hashOf(linesOf(request.rows));
     return {
@@ -103,7 +168,7 @@ export class Datasets {
         sha256: hashOf(bytes),
         spineSha256,
       },
-      pinned: pinnedViews(this.#options.engine, views),
+      pinned: [...pinned],
       spineKey: `features/spines/${name}/${spineSha256}`,
     };
   }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type JsonObject, type JsonValue, valueAt } from '../../base/index.ts';
 import type { FeatureViewDefinition, MeasureDefinition } from '../definition/types.ts';
 import type { Window } from '../definition/windows.ts';
-import type { HistoricalAnswer, HistoricalRequest } from '../engine/engine-types.ts';
+import type { HistoricalAnswer, HistoricalRequest, PinnedView } from '../engine/engine-types.ts';
 import type { FeatureEngine } from '../engine/feature-engine.ts';
 import { expressionNames } from '../expression/names.ts';
 import { parseExpression } from '../expression/parse.ts';
@@ -47,21 +47,25 @@ const TEXTS: Record<LeakageCode, { problem: string; advice: string }> = {
   },
 };
 
-/** Training rows with what would give their label away. Reads the streams twice, up to one position. */
+/** Training rows with what would give their label away. Reads the streams twice, up to one position: that of `pinned`, or now. */
 export async function historicalWithWarnings(
   engine: FeatureEngine,
   request: HistoricalRequest,
+  pinned?: readonly PinnedView[],
 ): Promise<HistoricalAnswer & { warnings: LeakageWarning[] }> {
-  const definitions = request.views.map(view => ({ view, definition: engine.get(view).definition }));
+  const definitions = pinned ?? request.views.map(view => ({ view, definition: engine.get(view).definition }));
   const watches = new Map(definitions.map(({ view, definition }) => [view, new LabelEvents(planView(definition), request)]));
   const answer = await engine.historical(request, {
+    ...(pinned && { pinned }),
     observe: (view, event) => watches.get(view)!.see(event.timeMs, event.value),
   });
   const warnings = definitions.flatMap(({ view, definition }) => [
     ...[...watches.get(view)!.found].map(([feature, rows]) => warning('label_event_in_window', view, feature, rows)),
     ...targetWarnings(view, definition, request, answer),
   ]);
-  if (request.asSeen !== true) warnings.push(...(await lateWarnings(engine, request, answer)));
+  if (request.asSeen !== true) {
+    warnings.push(...(await lateWarnings(engine, request, answer, pinned ?? pinnedViews(engine, answer.views))));
+  }
   return { ...answer, warnings };
 }
 
@@ -111,8 +115,9 @@ async function lateWarnings(
   engine: FeatureEngine,
   request: HistoricalRequest,
   answer: HistoricalAnswer,
+  pinned: readonly PinnedView[],
 ): Promise<LeakageWarning[]> {
-  const seen = await engine.historical({ ...request, asSeen: true }, { pinned: pinnedViews(engine, answer.views) });
+  const seen = await engine.historical({ ...request, asSeen: true }, { pinned });
   return columnsOf(engine, request).flatMap(({ view, feature, column }) => {
     const rows = [...answer.rows.keys()].filter(
       index => !isDeepStrictEqual(answer.rows[index][column], seen.rows[index][column]),

@@ -57,6 +57,7 @@ export function nodeConfig(config: Config, env: Readonly<Record<string, string |
     sql: read.group('sql', ['memoryBytes', 'threads', 'concurrency', 'maxAnswerBytes']),
     requestPrices: read.group('prices', ['put', 'get', 'head', 'list', 'delete']),
     cluster: clusterOf(read),
+    answersRetentionMs: Number(read.value('features.answersRetentionMs')),
     ...present({ redis: redisOf(read, storage) }),
   };
   return {

@@ -256,6 +256,11 @@ const WORK: readonly Setting[] = [
     'Of the compaction process.',
   ),
   integer(
+    'features.answersRetentionMs',
+    ms(ENGINE_DEFAULTS.answersRetentionMs, undefined, 60_000),
+    'How long online answers that `features log` keeps stay; of streams `{view}.answers` that are created from then on.',
+  ),
+  integer(
     'collection.intervalMs',
     ms(folder.collection.intervalMs, s3.collection.intervalMs, 1000),
     'From the end of a collection to the next.',
@@ -344,7 +349,7 @@ const CLUSTER: readonly Setting[] = [
   integer(
     'cluster.catalogPollMs',
     ms(CLUSTER_DEFAULTS.catalogPollMs, undefined, 1000),
-    'Between looks at the catalog for changed settings of streams.',
+    'Between looks at the catalog for changed settings of streams, and for feature views.',
   ),
 ];
 

@@ -9,7 +9,7 @@ import { TABLE_FOLLOW_DEFAULTS, TableFollower, type TableFollowSettings } from '
 export interface ClusterSettings {
   log: LogFollowSettings;
   tables: TableFollowSettings;
-  /** Between looks at the catalog for changed settings of streams; new and deleted ones come with the log. Default 300,000 ms. */
+  /** Between looks at the catalog for changed settings of streams and for feature views; new and deleted streams come with the log. Default 300,000 ms. */
   catalogPollMs: number;
 }
 
@@ -24,6 +24,8 @@ export interface ClusterOptions {
   catalog: Catalog;
   streams: LiveStreams;
   pinner: Pinner;
+  /** The feature views of this node. */
+  features: { look(): Promise<void> };
   /** Null: nodes only poll. */
   hints: Hints | null;
   clock: Clock;
@@ -58,7 +60,7 @@ export class Cluster {
     this.#hints.publish({ kind: 'table', incarnation });
   }
 
-  /** This node changed the settings of a stream: the log does not say so. */
+  /** This node changed the settings of a stream, or a feature view: the log does not say so. */
   catalogChanged(): void {
     this.#hints.publish({ kind: 'catalog' });
   }
@@ -86,12 +88,12 @@ export class Cluster {
   #hinted(hint: Hint): void {
     if (hint.kind === 'segment' && hint.shard === this.#options.shard.shard) this.#log.hinted(hint.seq);
     if (hint.kind === 'table') this.#tables.hinted(hint.incarnation);
-    if (hint.kind === 'catalog') this.#refreshCatalog();
+    if (hint.kind === 'catalog') this.#refreshAll();
   }
 
   #pollCatalog(): void {
     this.#catalogTimer = this.#options.clock.after(this.#options.settings.catalogPollMs, () => {
-      this.#refreshCatalog();
+      this.#refreshAll();
       this.#pollCatalog();
     });
   }
@@ -99,5 +101,13 @@ export class Cluster {
   /** A failure is made up for by the next look, or by whoever asks for a stream that is not known. */
   #refreshCatalog(): void {
     this.#refreshing = this.#options.catalog.refresh().catch(() => {});
+  }
+
+  #refreshAll(): void {
+    const { catalog, features } = this.#options;
+    this.#refreshing = catalog
+      .refresh()
+      .then(() => features.look())
+      .catch(() => {});
   }
 }

@@ -2,7 +2,7 @@
  * Something new that other nodes would find by themselves, a poll later. Nothing rests on a hint: it may be lost, late, repeated or wrong.
  * - `segment`: the log shard has an entry of this number.
  * - `table`: a table state of this stream life was committed.
- * - `catalog`: a stream was created, changed or deleted.
+ * - `catalog`: a stream or a feature view was created, changed or deleted.
  */
 export type Hint = { kind: 'segment'; shard: number; seq: number } | { kind: 'table'; incarnation: string } | { kind: 'catalog' };
 
