@@ -2,7 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { equalBytes, TailwaterError } from '../../base/index.ts';
 import { listAll, listNames, type ObjectCache, type ObjectStore, storageError } from '../../storage/index.ts';
-import type { TableFiles } from './table-files.ts';
+import { requireAtMost, type TableFiles } from './table-files.ts';
 
 export interface ObjectTableFilesOptions {
   /** The whole deployment's. */
@@ -77,6 +77,16 @@ export class ObjectTableFiles implements TableFiles {
     return readFile(this.enginePath(name)).catch(error => {
       throw storageError(error, `${name} could not be read back`);
     });
+  }
+
+  async readForeign(name: string, maxBytes: number): Promise<Uint8Array | null> {
+    const { store } = this.#options;
+    const key = this.#key(name);
+    const found = await store.head(key);
+    if (found === null || found.etag === '') return null;
+    requireAtMost(maxBytes, name, found.size);
+    const content = await store.get(key, { foreign: { etag: found.etag } });
+    return content?.bytes.length === found.size ? content.bytes : null;
   }
 
   async create(name: string, bytes: Uint8Array): Promise<boolean> {
