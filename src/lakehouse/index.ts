@@ -68,3 +68,4 @@ export { TableTags } from './tags/table-tags.ts';
 export { checkTagName, type TableTag } from './tags/tag-codec.ts';
 export { verifyStates } from './verify/verify-states.ts';
 export { verifyTable } from './verify/verify-table.ts';
+export { type UnclaimedFolder, verifyWarehouse, type WarehouseFacts } from './verify/verify-warehouse.ts';

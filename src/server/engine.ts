@@ -33,6 +33,7 @@ import {
   type StreamSettings,
 } from '../streams/index.ts';
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
+import { collectedTables } from './collect/collected-tables.ts';
 import { Collections } from './collect/collections.ts';
 import { type CollectOptions, Collector } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
@@ -441,11 +442,7 @@ export class Engine implements EngineLike {
       catalog: new ObjectJournal(store, 'catalog'),
       store,
       ...(store.temporary && { temporary: store.temporary }),
-      tables: {
-        prune: (definition, keep) => runner.prune(definition, keep),
-        drop: incarnation => tables.drop(incarnation),
-        incarnations: () => tables.incarnations(),
-      },
+      tables: collectedTables(tables, { prune: (definition, keep) => runner.prune(definition, keep) }),
       pins,
       clock,
       logger,

@@ -33,6 +33,13 @@ export interface StoredObject {
  */
 export type GetOptions = { range?: ByteRange; foreign?: never } | { foreign: { etag: string }; range?: never };
 
+export interface ObjectFacts {
+  size: number;
+  etag: string;
+  /** When it was put, by the store's clock; absent where a store keeps no times. */
+  modifiedAtMs?: number;
+}
+
 export interface ListedObject {
   key: string;
   size: number;
@@ -53,7 +60,7 @@ export interface ObjectStore {
    * the checksum of the whole.
    */
   get(key: string, options?: GetOptions): Promise<StoredObject | null>;
-  head(key: string): Promise<{ size: number; etag: string } | null>;
+  head(key: string): Promise<ObjectFacts | null>;
   /** One page, sorted by key in UTF-8 byte order; shorter than the limit only when nothing follows it. */
   list(prefix: string, options?: ListOptions): Promise<ListedObject[]>;
   /** Idempotent: absent keys are not an error. */

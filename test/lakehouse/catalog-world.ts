@@ -51,6 +51,14 @@ export class MemoryTableFiles implements TableFiles {
     return this.files.get(name)?.length ?? null;
   }
 
+  below(folder: string): Promise<string[]> {
+    return this.list(folder);
+  }
+
+  async modifiedAtMs(): Promise<number | null> {
+    return null;
+  }
+
   async remove(names: readonly string[]): Promise<void> {
     for (const name of names) this.files.delete(name);
   }

@@ -73,14 +73,40 @@ function printReport(report: DoctorReport, repaired: CollectionReport | null, co
     printLine(context, `  to do: ${todo}`);
   }
   printOrphans(report, repaired, context);
+  printOtherEngines(report.otherEngines, context);
   if (findings.length === 0) printLine(context, 'Everything is as it should be.');
+}
+
+function printOtherEngines({ recent, warehouse }: DoctorReport['otherEngines'], context: CliContext): void {
+  const { tables, unclaimed } = warehouse;
+  if (tables > 0) printLine(context, `Tables of other engines: ${tables}`);
+  if (recent.length > 0) {
+    printLine(
+      context,
+      `\nWritten by other engines, in the folders of streams' tables: ${recent.length}; perhaps of a commit under way, and kept.`,
+    );
+    printSome(recent, context);
+  }
+  if (unclaimed.length === 0) return;
+  printLine(
+    context,
+    `\nBelow the warehouse, of no table: ${unclaimed.length} folders, of tables that were dropped or are being created. Kept: only their owner knows.`,
+  );
+  printSome(
+    unclaimed.map(({ folder, files, bytes }) => `${folder}: ${files} files, ${bytesText(bytes)}`),
+    context,
+  );
+}
+
+function printSome(lines: readonly string[], context: CliContext): void {
+  for (const line of lines.slice(0, MAX_ORPHANS_SHOWN)) printLine(context, `  ${line}`);
+  if (lines.length > MAX_ORPHANS_SHOWN) printLine(context, `  and ${lines.length - MAX_ORPHANS_SHOWN} more`);
 }
 
 function printOrphans({ orphans, findings }: DoctorReport, repaired: CollectionReport | null, context: CliContext): void {
   if (orphans.length > 0) {
     printLine(context, `\nOrphans: ${orphans.length}; nothing names them, and they do no harm.`);
-    for (const orphan of orphans.slice(0, MAX_ORPHANS_SHOWN)) printLine(context, `  ${orphan}`);
-    if (orphans.length > MAX_ORPHANS_SHOWN) printLine(context, `  and ${orphans.length - MAX_ORPHANS_SHOWN} more`);
+    printSome(orphans, context);
     if (findings.length > 0) printLine(context, '  Nothing is deleted while something is wrong.');
     else if (repaired === null) printLine(context, '  --repair deletes them; a thorough collection does so as well.');
   }

@@ -1,5 +1,6 @@
 import { systemRandom } from '../../base/index.ts';
 import { ObjectJournal, verifyObjectJournal } from '../../journal/index.ts';
+import { LocalTableFiles, type TableFiles, verifyWarehouse, type WarehouseFacts } from '../../lakehouse/index.ts';
 import { pathsOf, previewCollection } from '../../server/index.ts';
 import { FileObjectStore, nodeFileSystem, type ObjectStore } from '../../storage/index.ts';
 import { checkCatalogEntry, LogVerification, readCatalog } from '../../streams/index.ts';
@@ -22,6 +23,15 @@ export interface DoctorReport {
   findings: Finding[];
   /** What nothing names and the next collection deletes. */
   orphans: string[];
+  /** What other engines wrote; none of it is deleted. */
+  otherEngines: OtherEnginesReport;
+}
+
+export interface OtherEnginesReport {
+  /** In the folders of streams' tables: too young to be called orphans, since they may be of a commit that is under way. */
+  recent: string[];
+  /** The tables that they keep, and files below the warehouse that are of none. */
+  warehouse: WarehouseFacts;
 }
 
 /** Verifies everything in a data folder against everything else. Changes and locks nothing, so that a server may run on it. */
@@ -45,8 +55,12 @@ export async function checkFolder(folder: string, progress: (text: string) => vo
   progress('Orphans');
   const preview = await findings.of('collector', 'orphans', () => previewCollection(folder));
   for (const problem of preview?.problems ?? []) findings.addText('collector', 'orphans', problem);
+  const orphans = preview?.orphans ?? [];
+  progress('Tables of other engines');
+  const warehouse = await checkWarehouse(store, new LocalTableFiles(paths.warehouse), findings);
+  const otherEngines = { recent: preview?.others.recent ?? [], warehouse };
   const server = await findServer(folder);
-  return { folder, formatVersion, server, log, objects, streams, findings: findings.list, orphans: preview?.orphans ?? [] };
+  return { folder, formatVersion, server, log, objects, streams, findings: findings.list, orphans, otherEngines };
 }
 
 async function checkFormat(path: string, findings: Findings): Promise<number | null> {
@@ -70,6 +84,13 @@ async function checkLog(
   findings.addDamages('log', damages.list);
   const { floor, head, segments, records, bytes, torn } = report;
   return { floor, head, segments, records, bytes, torn };
+}
+
+async function checkWarehouse(store: ObjectStore, files: TableFiles, findings: Findings): Promise<WarehouseFacts> {
+  const checked = await findings.of('warehouse', 'tables of other engines', () =>
+    verifyWarehouse(store, files, (table, error) => findings.add('warehouse', `table ${table} of another engine`, error)),
+  );
+  return checked ?? { tables: 0, unclaimed: [] };
 }
 
 async function checkCatalog(store: ObjectStore, findings: Findings): ReturnType<typeof readCatalog> {

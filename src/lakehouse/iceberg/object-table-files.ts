@@ -124,6 +124,17 @@ export class ObjectTableFiles implements TableFiles {
     return (await this.#options.store.head(this.#key(name)))?.size ?? null;
   }
 
+  async below(folder: string): Promise<string[]> {
+    const names: string[] = [];
+    const prefix = this.#key(folder === '' ? '' : `${folder}/`);
+    for await (const { key } of listAll(this.#options.store, prefix)) names.push(key.slice(prefix.length));
+    return names;
+  }
+
+  async modifiedAtMs(name: string): Promise<number | null> {
+    return (await this.#options.store.head(this.#key(name)))?.modifiedAtMs ?? null;
+  }
+
   async remove(names: readonly string[]): Promise<void> {
     for (let at = 0; at < names.length; at += KEYS_PER_DELETE) {
       await this.#options.store.delete(names.slice(at, at + KEYS_PER_DELETE).map(name => this.#key(name)));

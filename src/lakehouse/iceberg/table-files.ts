@@ -28,7 +28,11 @@ export interface TableFiles {
   makeFolder(folder: string): Promise<void>;
   /** Names within the folder; none when there is no such folder. */
   list(folder: string): Promise<string[]>;
+  /** Names of all files below the folder, with slashes. */
+  below(folder: string): Promise<string[]>;
   size(name: string): Promise<number | null>;
+  /** Null when there is no such file, or it is not known when it was written. */
+  modifiedAtMs(name: string): Promise<number | null>;
   /** One after another. No error for what is not there. */
   remove(names: readonly string[]): Promise<void>;
   removeFolder(folder: string): Promise<void>;
@@ -129,6 +133,26 @@ export class LocalTableFiles implements TableFiles {
 
   async size(name: string): Promise<number | null> {
     return (await this.#fs.stat(this.enginePath(name)))?.size ?? null;
+  }
+
+  async below(folder: string): Promise<string[]> {
+    const names: string[] = [];
+    const walk = async (inner: string): Promise<void> => {
+      const entries = await this.#fs.readdir(this.enginePath(`${folder}/${inner}`)).catch(error => {
+        if (isMissing(error)) return [];
+        throw error;
+      });
+      for (const { name, isDirectory } of entries) {
+        if (isDirectory) await walk(`${inner}${name}/`);
+        else names.push(inner + name);
+      }
+    };
+    await walk('');
+    return names;
+  }
+
+  async modifiedAtMs(name: string): Promise<number | null> {
+    return (await this.#fs.stat(this.enginePath(name)))?.modifiedAtMs ?? null;
   }
 
   async remove(names: readonly string[]): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   GetOptions,
   ListedObject,
   ListOptions,
+  ObjectFacts,
   ObjectStore,
   PutCondition,
   PutOutcome,
@@ -84,10 +85,12 @@ export class S3ObjectStore implements ObjectStore {
     return this.#getRange(key, options.range);
   }
 
-  async head(key: string): Promise<{ size: number; etag: string } | null> {
+  async head(key: string): Promise<ObjectFacts | null> {
     checkKey(key);
     const reply = await this.#reading(key, () => this.#client.send(new (sdk().HeadObjectCommand)(this.#at(key))));
-    return reply === null ? null : { size: reply.ContentLength ?? 0, etag: reply.ETag ?? '' };
+    if (reply === null) return null;
+    const { ContentLength: size = 0, ETag: etag = '', LastModified: modified } = reply;
+    return { size, etag, ...(modified !== undefined && { modifiedAtMs: modified.getTime() }) };
   }
 
   async list(prefix: string, options?: ListOptions): Promise<ListedObject[]> {
