@@ -2,7 +2,7 @@ import { cp, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import type { DoctorReport } from '../../src/cli/doctor/check-folder.ts';
+import type { DoctorReport } from '../../src/cli/doctor/check-place.ts';
 import { pathsOf, Tailwater } from '../../src/server/index.ts';
 import { SCHEMA } from '../lakehouse/catalog-world.ts';
 import { ForeignEngine } from '../lakehouse/foreign-engine.ts';

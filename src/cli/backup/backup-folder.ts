@@ -4,7 +4,7 @@ import { type Clock, randomId, systemRandom, TailwaterError } from '../../base/i
 import { type Pin, Pins } from '../../journal/index.ts';
 import { pathsOf } from '../../server/index.ts';
 import { FileObjectStore, nodeFileSystem, storageError } from '../../storage/index.ts';
-import { checkFolder, type DoctorReport } from '../doctor/check-folder.ts';
+import { checkFolder, type DoctorReport } from '../doctor/check-place.ts';
 import { type Copied, copyFolder } from './copy-folder.ts';
 
 export interface BackupReport extends Copied {

@@ -1,37 +1,47 @@
 import type { Command } from 'commander';
 import { TailwaterError } from '../../base/index.ts';
-import type { CollectionReport } from '../../server/index.ts';
+import { type CollectionReport, type S3Storage, SETTINGS } from '../../server/index.ts';
 import { collectionLines } from '../collection-lines.ts';
 import { addCommonOptions, addExamples } from '../common.ts';
 import { requireFolder, withTailwater } from '../connect.ts';
 import type { CliContext, CommonOptions } from '../context.ts';
-import { checkFolder, type DoctorReport } from '../doctor/check-folder.ts';
+import { checkFolder, checkPlace, type DoctorReport } from '../doctor/check-place.ts';
+import { deploymentPlace } from '../doctor/place.ts';
 import { bytesText, printJson, printLine } from '../output.ts';
+import { addSettingOptions, configOf, type SettingOptions } from '../setting-options.ts';
 import { statusLine } from '../status-line.ts';
 
-interface DoctorOptions extends CommonOptions {
-  repair?: boolean;
-}
+type DoctorOptions = CommonOptions & SettingOptions & { repair?: boolean };
 
 const MAX_ORPHANS_SHOWN = 10;
+
+/** Settings that say where a deployment on S3 is. */
+const STORAGE = SETTINGS.filter(({ name }) => name === 'storage' || name.startsWith('s3.'));
+const SHOWN = new Set(['storage', 's3.endpoint', 's3.region']);
 
 export function addDoctorCommand(program: Command, context: CliContext): void {
   const command = program
     .command('doctor')
-    .description('verify a data folder: every checksum, every journal, every row of every table against its log; changes nothing')
-    .option('--repair', 'delete orphans, when nothing else is wrong')
-    .action((options: DoctorOptions) => doctor(options, context));
+    .description(
+      'verify a data folder, or a deployment on S3: every checksum, every journal, every row of every table against its log; changes nothing',
+    )
+    .option('--repair', 'delete orphans of a data folder, when nothing else is wrong')
+    .action((options: DoctorOptions) => doctor(options, command, context));
   addCommonOptions(command, context, { server: false });
-  addExamples(command, ['doctor', 'doctor --repair', 'doctor --data ./shop --json']);
+  addSettingOptions(command, STORAGE, { shown: SHOWN });
+  addExamples(command, ['doctor', 'doctor --repair', 'doctor --data ./shop --json', 'doctor --storage s3://lake/shop']);
 }
 
 /** What is wrong is the command's failure, after everything has been shown. */
-async function doctor(options: DoctorOptions, context: CliContext): Promise<void> {
-  requireFolder(options.data);
+async function doctor(options: DoctorOptions, command: Command, context: CliContext): Promise<void> {
+  const storage = await storageOf(options, command, context);
+  if (storage === null) requireFolder(options.data);
+  else if (options.repair === true) throw repairsFolders();
   const status = statusLine(context, options.json === true);
   let report: DoctorReport;
   try {
-    report = await checkFolder(options.data, text => status.show(text));
+    const progress = (text: string): void => status.show(text);
+    report = await (storage === null ? checkFolder(options.data, progress) : checkDeployment(storage, progress));
   } finally {
     status.end();
   }
@@ -40,7 +50,26 @@ async function doctor(options: DoctorOptions, context: CliContext): Promise<void
   else printReport(report, repaired, context);
   if (report.findings.length === 0) return;
   throw new TailwaterError('TW_DATA_DAMAGED', {
-    detail: `${report.findings.length} things are wrong in ${options.data}; the first: ${report.findings[0].part}.`,
+    detail: `${report.findings.length} things are wrong in ${report.folder}; the first: ${report.findings[0].part}.`,
+  });
+}
+
+/** Null: a folder. One that is named here is meant, whatever variables and file say. */
+async function storageOf(options: DoctorOptions, command: Command, context: CliContext): Promise<S3Storage | null> {
+  const isGiven = (option: string): boolean => command.getOptionValueSource(option) === 'cli';
+  if (isGiven('data') && !isGiven('storage')) return null;
+  return (await configOf(options, context)).engine.storage ?? null;
+}
+
+async function checkDeployment(storage: S3Storage, progress: (text: string) => void): Promise<DoctorReport> {
+  await using place = await deploymentPlace(storage);
+  return await checkPlace(place, progress);
+}
+
+function repairsFolders(): TailwaterError {
+  return new TailwaterError('TW_SETTING', {
+    detail: 'On S3 a node deletes orphans: leave --repair out, and run `tailwater collect --url` with the address of a node.',
+    data: { setting: 'repair' },
   });
 }
 
@@ -56,7 +85,7 @@ function printReport(report: DoctorReport, repaired: CollectionReport | null, co
   const { folder, formatVersion, server, log, objects, streams, findings } = report;
   printLine(
     context,
-    `Data folder ${folder}, format ${formatVersion ?? 'unknown'}${server === null ? '' : `, served at ${server.url}`}`,
+    `${folder.startsWith('s3://') ? 'Deployment' : 'Data folder'} ${folder}, format ${formatVersion ?? 'unknown'}${server === null ? '' : `, served at ${server.url}`}`,
   );
   printLine(context, `Log: segments ${log.floor} to ${log.head}, ${log.records} records, ${bytesText(log.bytes)}`);
   for (const { name, bytes } of log.torn)
