@@ -284,7 +284,7 @@ export async function writeAvro(path: string, schema: object, records: readonly 
   await once(file, 'finish');
 }
 
-async function readAvro<T>(path: string): Promise<T[]> {
+export async function readAvro<T>(path: string): Promise<T[]> {
   const decoder = avro.createFileDecoder(path, { parseHook: schema => typeOf(schema as unknown as object) });
   const found: T[] = [];
   decoder.on('data', (record: T) => found.push(record));
