@@ -22,7 +22,9 @@ export type { CompactionContext, CompactionSettings, VectorAnswer, VectorRequest
 export { lacksTextIndex } from './compact/upkeep.ts';
 export { type ParquetRows, PLACE_SQL } from './datasets/parquet-rows.ts';
 export { FormatTableStore, type TableFolders } from './format-store.ts';
+export { CHUNK_ROWS, type ChunkColumn, chunkOf } from './iceberg/duck-columns.ts';
 export { exactJsonText, isMap, type Json, type JsonMap, parseExactJson } from './iceberg/exact-json.ts';
+export { sqlType } from './iceberg/fields.ts';
 export { IcebergTableStore } from './iceberg/iceberg-store.ts';
 export { ObjectTableFiles } from './iceberg/object-table-files.ts';
 export { LocalTableFiles, type TableFiles } from './iceberg/table-files.ts';

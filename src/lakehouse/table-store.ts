@@ -185,7 +185,7 @@ export interface TableVersion {
   scanIndexable(options: ScanOptions): AsyncIterable<IndexableRow[]>;
   /**
    * Some columns of all rows (not changes), with the types that `arrowSchema` gives them, in batches of the implementation's choice: for
-   * reads of much of a table, which must not make an object per row. Each batch is read when it is asked for.
+   * reads of much of a table, which must not make an object per row. Each batch is read when it is asked for, and may be overwritten by the next.
    */
   scanColumns(options: ColumnScanOptions): AsyncIterable<ColumnBatch>;
   countRows(where?: string | null): Promise<number>;

@@ -34,7 +34,8 @@ type TestOf = (dataOf: (column: string) => ArrowData, batch: ColumnBatch) => Tes
 export async function* tableRows(pinned: Pinned, view: TableView, plan: ScanPlan, clock: Clock): AsyncGenerator<ScanRows> {
   const { schema } = view.state;
   const tests = [hidingTest(await hiddenKeys(pinned, view, plan, clock)), shardTest(plan), filterTest(plan.filter, schema)];
-  const present = plan.columns.filter((_, index) => fieldsOf(schema, [plan.columns[index]])[0] !== undefined);
+  const fields = fieldsOf(schema, plan.columns);
+  const present = plan.columns.filter((_, index) => fields[index] !== undefined);
   const columns = [...new Set([...present, ...(plan.ordered ? ['_seq'] : []), ...tests.flatMap(test => test?.columns ?? [])])];
   if (columns.length === 0) columns.push('_partition');
   const where = whereOf(plan, schema);
@@ -45,7 +46,6 @@ export async function* tableRows(pinned: Pinned, view: TableView, plan: ScanPlan
       batch,
       tests.map(test => test?.of(dataOf, batch)).filter(test => test !== undefined),
     );
-    const fields = fieldsOf(schema, plan.columns);
     yield {
       ...selected,
       columns: plan.fields.map((field, index) => columnOf(field, fields[index], dataOf, batch.rows, isDeclared)),
