@@ -6,7 +6,7 @@ export { encodeBatch, encodeEnd, encodeSchema } from './columns/arrow-ipc.ts';
 export { recordColumns } from './columns/arrow-schema.ts';
 export { BytesBuilder } from './columns/builders.ts';
 export { type ColumnBatch, columnsOfRows, fieldsOf, recordBatch } from './columns/column-batch.ts';
-export { BoolReader, BytesReader, Int64Reader, NumberReader } from './columns/column-readers.ts';
+export { BoolReader, BytesReader, Int64Reader, NumberReader, VectorReader } from './columns/column-readers.ts';
 export { RowDecoder } from './columns/decode-rows.ts';
 export { filterToSql, isExactWithoutExtra } from './columns/filter-sql.ts';
 export { type ColumnGatherer, columnGatherer, type Selection } from './columns/gather.ts';

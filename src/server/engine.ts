@@ -112,7 +112,7 @@ export class Engine implements EngineLike {
     this.keys = parts.keys;
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
-    this.#scanner = new Scanner({ streams, pinner, pins: parts.pins, clock: settings.clock });
+    this.#scanner = new Scanner({ streams, pinner, pins: parts.pins, embeddings, clock: settings.clock });
     this.#sql = new SqlRunner({
       scanner: this.#scanner,
       pinner,

@@ -1,4 +1,16 @@
-import { BIGINT, BLOB, BOOLEAN, DOUBLE, DuckDBDataChunk, type DuckDBType, INTEGER, TIMESTAMPTZ, VARCHAR } from '@duckdb/node-api';
+import {
+  ARRAY,
+  BIGINT,
+  BLOB,
+  BOOLEAN,
+  DOUBLE,
+  DuckDBDataChunk,
+  type DuckDBType,
+  FLOAT,
+  INTEGER,
+  TIMESTAMPTZ,
+  VARCHAR,
+} from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import type { ArrowBatch, ArrowData } from '../columns/arrow.ts';
 import type { IcebergField, IcebergType } from './iceberg-types.ts';
@@ -47,7 +59,8 @@ export function toChunk(
 
 /** A column of a chunk; null: nulls throughout. */
 export interface ChunkColumn {
-  type: IcebergType;
+  /** Or an array of so many floats of 32 bits. */
+  type: IcebergType | { floats: number };
   data: ArrowData | null;
 }
 
@@ -58,13 +71,25 @@ export function chunkOf(
   count: number,
   more: readonly DuckDBType[] = [],
 ): DuckDBDataChunk {
-  const chunk = DuckDBDataChunk.create([...columns.map(({ type }) => DUCK_TYPES[type]), ...more], count);
+  const chunk = DuckDBDataChunk.create([...columns.map(({ type }) => duckType(type)), ...more], count);
   for (const [index, { type, data }] of columns.entries()) {
     const vector = duckdb.data_chunk_get_vector(chunk.chunk, index);
     if (data === null) writeNulls(vector, new Uint8Array(CHUNK_ROWS / 8), 0, count);
+    else if (typeof type === 'object') writeFloats(vector, type.floats, data, start, count);
     else writeColumn(vector, type, data, start, count);
   }
   return chunk;
+}
+
+function duckType(type: ChunkColumn['type']): DuckDBType {
+  return typeof type === 'object' ? ARRAY(FLOAT, type.floats) : DUCK_TYPES[type];
+}
+
+function writeFloats(vector: Vector, width: number, data: ArrowData, start: number, count: number): void {
+  if (data.nullCount > 0) writeNulls(vector, data.nullBitmap, start, count);
+  const { buffer, byteOffset } = data.children[0].values as Float32Array<ArrayBuffer>;
+  const bytes = width * Float32Array.BYTES_PER_ELEMENT;
+  duckdb.copy_data_to_vector(duckdb.array_vector_get_child(vector), 0, buffer, byteOffset + start * bytes, count * bytes);
 }
 
 export type Vector = Parameters<typeof duckdb.vector_get_data>[0];

@@ -105,6 +105,11 @@ function nulls({ type }: ArrowField, rows: number): ArrowData {
   const facts = { type: type as import('apache-arrow').Utf8, length: rows, nullCount: rows, nullBitmap };
   if (arrow.DataType.isUtf8(type))
     return arrow.makeData({ ...facts, valueOffsets: new Int32Array(rows + 1), data: new Uint8Array(0) });
+  if (arrow.DataType.isFixedSizeList(type)) {
+    const length = rows * type.listSize;
+    const child = arrow.makeData({ type: new arrow.Float32(), length, nullCount: 0, data: new Float32Array(length) });
+    return arrow.makeData({ type, length: rows, nullCount: rows, nullBitmap, child });
+  }
   const data = arrow.DataType.isBool(type)
     ? nullBitmap
     : arrow.DataType.isFloat(type)

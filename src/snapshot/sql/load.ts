@@ -4,12 +4,15 @@ import type { ScanBatch } from '../scan/scan-types.ts';
 
 /** What a column of a scan is called in DuckDB. Columns of JSON have its alias, so that `->` and `->>` apply. */
 export function columnSql(field: ArrowField, isJson: boolean): string {
-  return isJson ? 'JSON' : sqlType(typeOf(field));
+  const type = typeOf(field);
+  if (typeof type === 'object') return `FLOAT[${type.floats}]`;
+  return isJson ? 'JSON' : sqlType(type);
 }
 
 type ColumnType = ChunkColumn['type'];
 
 function typeOf({ type }: ArrowField): ColumnType {
+  if (arrow.DataType.isFixedSizeList(type)) return { floats: type.listSize };
   if (arrow.DataType.isTimestamp(type)) return 'timestamptz';
   if (arrow.DataType.isUtf8(type)) return 'string';
   if (arrow.DataType.isBinary(type)) return 'binary';
