@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { flagName, type NodeConfig, nodeConfig, readConfig, readConfigFile, SETTINGS } from '../server/index.ts';
+import { flagName, type NodeConfig, nodeConfig, readConfig, readConfigFile, type S3Storage, SETTINGS } from '../server/index.ts';
 import type { CliContext } from './context.ts';
 
 /** Options of a command that settings are given by, among others. */
@@ -46,4 +46,19 @@ export async function configOf(
   const given = readConfig({ ...(file && { file }), env, flags });
   const config = readConfig({ env: {}, flags: new Map(Object.entries(implied)) });
   return nodeConfig(new Map([...config, ...given]), env);
+}
+
+/** Settings that say where a deployment on S3 is. */
+const STORAGE = SETTINGS.filter(({ name }) => name === 'storage' || name.startsWith('s3.'));
+const STORAGE_SHOWN = new Set(['storage', 's3.endpoint', 's3.region']);
+
+export function addStorageOptions(command: Command): Command {
+  return addSettingOptions(command, STORAGE, { shown: STORAGE_SHOWN });
+}
+
+/** Null: a folder. One that is named on the command line is meant, whatever variables and file say. */
+export async function storageOf(options: SettingOptions, command: Command, context: CliContext): Promise<S3Storage | null> {
+  const isGiven = (option: string): boolean => command.getOptionValueSource(option) === 'cli';
+  if (isGiven('data') && !isGiven('storage')) return null;
+  return (await configOf(options, context)).engine.storage ?? null;
 }

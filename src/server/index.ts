@@ -39,6 +39,7 @@ export { flagName } from './config/setting.ts';
 export { SETTINGS } from './config/setting-list.ts';
 export type { ContextsApi } from './contexts-api.ts';
 export { pathsOf } from './data-folder.ts';
+export { TABLES } from './deployment/keys.ts';
 export { joinDeploymentToVerify, LOG_PREFIX, type S3Storage } from './deployment/s3-deployment.ts';
 export type {
   DeleteDocumentAnswer,

@@ -1,40 +1,13 @@
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { utf8 } from '../../src/base/index.ts';
 import type { DoctorReport } from '../../src/cli/doctor/check-place.ts';
-import { Tailwater } from '../../src/server/index.ts';
 import { createS3Store, listAll, type ObjectStore, type S3Settings } from '../../src/storage/index.ts';
 import { type TestCli, temporaryCli } from '../cli/cli-support.ts';
 import { freshPrefix, makeBucket, realS3 } from '../harness/real-s3.ts';
-
-async function open(cli: TestCli, s3: S3Settings): Promise<Tailwater> {
-  const cache = { folder: join(cli.folder, 'cache'), maxDiskBytes: 1e9, maxMemoryBytes: 1e8 };
-  return Tailwater.open({
-    ...{ dataDir: cli.dataDir, storage: { s3, cache }, compactionHost: 'inline', compaction: { auto: false } },
-    collection: { auto: false, graceMs: 0, logHistoryMs: 0, historySlack: 0 },
-  });
-}
-
-/** A stream of each format, each with a table, superseded versions and a tail. */
-async function fill(tailwater: Tailwater): Promise<void> {
-  await tailwater.createStream('docs', { kind: 'upsert', key: 'id', search: { fields: ['text'] } });
-  await tailwater.createStream('events', { kind: 'append', partitions: 2 });
-  for (let round = 0; round < 3; round++) {
-    for (let n = 0; n < 4; n++) {
-      await tailwater.append('docs', [{ value: { id: `d${n % 3}`, text: `text ${round} ${n}` } }]);
-      await tailwater.append('events', [{ key: `k${n}`, value: { n } }]);
-    }
-    if (round < 2) for (const name of ['docs', 'events']) await tailwater.compact(name);
-  }
-}
+import { environmentOf, fill, openOn } from './s3-data.ts';
 
 async function examined(cli: TestCli, s3: S3Settings): Promise<{ code: number; report: DoctorReport }> {
-  const env = {
-    TAILWATER_STORAGE: `s3://${s3.bucket}/${s3.prefix}`,
-    TAILWATER_S3_ENDPOINT: s3.endpoint!,
-    TAILWATER_S3_ACCESS_KEY_ID: s3.credentials!.accessKeyId,
-    TAILWATER_S3_SECRET_ACCESS_KEY: s3.credentials!.secretAccessKey,
-  };
+  const env = environmentOf(s3);
   const { code, stdout, stderr } = await cli.run(['doctor', '--json', '--s3-region', s3.region], { env });
   if (stdout === '') throw new Error(stderr);
   return { code, report: JSON.parse(stdout) };
@@ -58,7 +31,7 @@ if (s3 === null) {
     test('finds nothing wrong with a sound one, and changes nothing', async () => {
       await using cli = await temporaryCli();
       const settings = { ...s3, prefix: freshPrefix('doctor') };
-      const tailwater = await open(cli, settings);
+      const tailwater = await openOn(cli, settings);
       await fill(tailwater);
       await tailwater.close();
       const store = createS3Store(settings);
@@ -76,7 +49,7 @@ if (s3 === null) {
     test('finds nothing wrong while a node appends, compacts and collects', async () => {
       await using cli = await temporaryCli();
       const settings = { ...s3, prefix: freshPrefix('doctor') };
-      const tailwater = await open(cli, settings);
+      const tailwater = await openOn(cli, settings);
       await fill(tailwater);
       let busy = true;
       const work = (async () => {
@@ -96,7 +69,7 @@ if (s3 === null) {
     test('names what is damaged or missing, and what other engines left', async () => {
       await using cli = await temporaryCli();
       const settings = { ...s3, prefix: freshPrefix('doctor') };
-      const tailwater = await open(cli, settings);
+      const tailwater = await openOn(cli, settings);
       await fill(tailwater);
       await tailwater.close();
       const store = createS3Store(settings);

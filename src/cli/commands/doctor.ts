@@ -1,23 +1,19 @@
 import type { Command } from 'commander';
 import { TailwaterError } from '../../base/index.ts';
-import { type CollectionReport, type S3Storage, SETTINGS } from '../../server/index.ts';
+import type { CollectionReport, S3Storage } from '../../server/index.ts';
 import { collectionLines } from '../collection-lines.ts';
 import { addCommonOptions, addExamples } from '../common.ts';
 import { requireFolder, withTailwater } from '../connect.ts';
 import type { CliContext, CommonOptions } from '../context.ts';
 import { checkFolder, checkPlace, type DoctorReport } from '../doctor/check-place.ts';
-import { deploymentPlace } from '../doctor/place.ts';
+import { deploymentPlace, withScratchCache } from '../doctor/place.ts';
 import { bytesText, printJson, printLine } from '../output.ts';
-import { addSettingOptions, configOf, type SettingOptions } from '../setting-options.ts';
+import { addStorageOptions, type SettingOptions, storageOf } from '../setting-options.ts';
 import { statusLine } from '../status-line.ts';
 
 type DoctorOptions = CommonOptions & SettingOptions & { repair?: boolean };
 
 const MAX_ORPHANS_SHOWN = 10;
-
-/** Settings that say where a deployment on S3 is. */
-const STORAGE = SETTINGS.filter(({ name }) => name === 'storage' || name.startsWith('s3.'));
-const SHOWN = new Set(['storage', 's3.endpoint', 's3.region']);
 
 export function addDoctorCommand(program: Command, context: CliContext): void {
   const command = program
@@ -28,7 +24,7 @@ export function addDoctorCommand(program: Command, context: CliContext): void {
     .option('--repair', 'delete orphans of a data folder, when nothing else is wrong')
     .action((options: DoctorOptions) => doctor(options, command, context));
   addCommonOptions(command, context, { server: false });
-  addSettingOptions(command, STORAGE, { shown: SHOWN });
+  addStorageOptions(command);
   addExamples(command, ['doctor', 'doctor --repair', 'doctor --data ./shop --json', 'doctor --storage s3://lake/shop']);
 }
 
@@ -54,16 +50,11 @@ async function doctor(options: DoctorOptions, command: Command, context: CliCont
   });
 }
 
-/** Null: a folder. One that is named here is meant, whatever variables and file say. */
-async function storageOf(options: DoctorOptions, command: Command, context: CliContext): Promise<S3Storage | null> {
-  const isGiven = (option: string): boolean => command.getOptionValueSource(option) === 'cli';
-  if (isGiven('data') && !isGiven('storage')) return null;
-  return (await configOf(options, context)).engine.storage ?? null;
-}
-
 async function checkDeployment(storage: S3Storage, progress: (text: string) => void): Promise<DoctorReport> {
-  await using place = await deploymentPlace(storage);
-  return await checkPlace(place, progress);
+  return withScratchCache(storage, async scratch => {
+    await using place = await deploymentPlace(scratch);
+    return await checkPlace(place, progress);
+  });
 }
 
 function repairsFolders(): TailwaterError {

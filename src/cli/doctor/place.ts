@@ -71,14 +71,21 @@ export async function folderPlace(folder: string): Promise<Place> {
 /** What is read in a way of its own: the log, and tables. */
 const READ_OTHERWISE = new Set(['log', 'data']);
 
-/** As one of its nodes sees it, by a local cache that begins empty and is deleted again. */
-export async function deploymentPlace({ s3, cache }: S3Storage): Promise<Place> {
-  const scratch = await mkdtemp(join(tmpdir(), 'tailwater-doctor-'));
-  const { folder, close, formatVersion } = await joinDeploymentToVerify(
-    { s3, cache: { ...cache, folder: scratch } },
-    systemRandom,
-  );
+/** Runs `work` with a local cache that begins empty, and is deleted afterwards. */
+export async function withScratchCache<T>({ s3, cache }: S3Storage, work: (storage: S3Storage) => Promise<T>): Promise<T> {
+  const scratch = await mkdtemp(join(tmpdir(), 'tailwater-verify-'));
+  try {
+    return await work({ s3, cache: { ...cache, folder: scratch } });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** As one of its nodes sees it. The cache must be empty. */
+export async function deploymentPlace(storage: S3Storage): Promise<Place> {
+  const { folder, close, formatVersion } = await joinDeploymentToVerify(storage, systemRandom);
   const { store, tables, files } = folder;
+  const { s3 } = storage;
   return {
     name: `s3://${s3.bucket}/${s3.prefix}`,
     ...{ store, tables },
@@ -90,26 +97,30 @@ export async function deploymentPlace({ s3, cache }: S3Storage): Promise<Place> 
     },
     journal: async () => new ObjectJournal(store, LOG_PREFIX),
     checkFormat: findings => findings.of('format', 'format.json', async () => (await formatVersion()) ?? noDeployment()),
-    checkLog: async (findings, seen) => {
-      const facts: LogFacts = { floor: 1, head: 0, segments: 0, records: 0, bytes: 0, torn: [] };
-      const visit = (_seq: number, bytes: Uint8Array): void => {
-        const segment = decodeSegment(bytes);
-        facts.segments++;
-        facts.bytes += segment.byteLength;
-        facts.records += segment.batches.reduce((sum, { batch }) => sum + batch.count, 0);
-        seen(segment);
-      };
-      const journalFacts = await findings.of('log', 'log', () =>
-        verifyObjectJournal(store, LOG_PREFIX, visit, (seq, error) => findings.add('log', `log segment ${seq}`, error)),
-      );
-      return { ...facts, floor: journalFacts?.floor ?? 1, head: journalFacts?.head ?? 0 };
-    },
+    checkLog: (findings, seen) => checkObjectLog(store, findings, seen),
     previewCollection: () => previewFolder(folder),
-    [Symbol.asyncDispose]: async () => {
-      await close();
-      await rm(scratch, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: close,
   };
+}
+
+/** The log as a journal of objects. */
+export async function checkObjectLog(
+  store: ObjectStore,
+  findings: Findings,
+  seen: (segment: Segment) => void,
+): Promise<LogFacts> {
+  const facts: LogFacts = { floor: 1, head: 0, segments: 0, records: 0, bytes: 0, torn: [] };
+  const visit = (_seq: number, bytes: Uint8Array): void => {
+    const segment = decodeSegment(bytes);
+    facts.segments++;
+    facts.bytes += segment.byteLength;
+    facts.records += segment.batches.reduce((sum, { batch }) => sum + batch.count, 0);
+    seen(segment);
+  };
+  const journal = await findings.of('log', 'log', () =>
+    verifyObjectJournal(store, LOG_PREFIX, visit, (seq, error) => findings.add('log', `log segment ${seq}`, error)),
+  );
+  return { ...facts, floor: journal?.floor ?? 1, head: journal?.head ?? 0 };
 }
 
 function noDeployment(): never {

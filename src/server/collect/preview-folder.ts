@@ -16,7 +16,11 @@ export async function previewCollection(dataDir: string): Promise<CollectionRepo
 }
 
 /** The same of what is open already. */
-export async function previewFolder({ journal, store, tables }: DataFolder): Promise<CollectionReport> {
+export async function previewFolder({
+  journal,
+  store,
+  tables,
+}: Pick<DataFolder, 'journal' | 'store' | 'tables'>): Promise<CollectionReport> {
   const collector = new Collector({
     shards: [await LogShard.open({ journal, shard: SHARD, clock: systemClock, random: systemRandom })],
     catalog: new ObjectJournal(store, 'catalog'),
