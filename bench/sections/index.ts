@@ -13,6 +13,7 @@ import { s3 } from './s3.ts';
 import { scan } from './scan.ts';
 import { sql } from './sql.ts';
 import { tables } from './tables.ts';
+import { upkeep } from './upkeep.ts';
 import { visibility } from './visibility.ts';
 
 export const SECTIONS: readonly Section[] = [
@@ -30,5 +31,6 @@ export const SECTIONS: readonly Section[] = [
   scan,
   sql,
   tables,
+  upkeep,
   s3,
 ];

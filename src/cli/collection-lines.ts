@@ -5,10 +5,10 @@ const HOLDERS = { retention: 'kept for past instants', pin: 'pinned by a reader'
 
 /** A report of the collector as a person reads it. */
 export function collectionLines(report: CollectionReport): string[] {
-  const { log, states, statistics, vectors, dropped, catalogEntries, temporaries, pins, problems } = report;
+  const { log, states, statistics, vectors, dropped, others, catalogEntries, temporaries, pins, problems } = report;
   const verb = report.dryRun ? 'would go' : 'gone';
-  const objects = statistics.objects + vectors.objects + dropped.objects;
-  const bytes = statistics.bytes + vectors.bytes + dropped.bytes;
+  const objects = statistics.objects + vectors.objects + dropped.objects + others.objects;
+  const bytes = statistics.bytes + vectors.bytes + dropped.bytes + others.bytes;
   return [
     ...log.map(shard => `Log shard ${shard.shard}: ${count(shard.segments, 'segment')} ${verb}; ${keptText(shard)}`),
     `Table states: ${states} ${verb}`,

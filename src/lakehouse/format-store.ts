@@ -5,6 +5,7 @@ import { IcebergTableStore } from './iceberg/iceberg-store.ts';
 import { LanceTableStore } from './lance/lance-store.ts';
 import type {
   FilesReplacement,
+  OtherFile,
   StagedReplacement,
   TableStaging,
   TableStore,
@@ -64,6 +65,14 @@ export class FormatTableStore implements TableStore {
     throw new TailwaterError('TW_INTERNAL', {
       detail: `Tables of format ${definition.table.format} are written by Tailwater alone.`,
     });
+  }
+
+  async otherFiles(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<OtherFile[]> {
+    return (await this.#of(definition).otherFiles?.(definition, keep)) ?? [];
+  }
+
+  async removeOthers(definition: StreamDefinition, names: readonly string[]): Promise<void> {
+    await this.#of(definition).removeOthers?.(definition, names);
   }
 
   /** A life whose definition is gone may be of either format. */

@@ -66,6 +66,15 @@ export interface StagedReplacement {
   discard(): Promise<void>;
 }
 
+/** A file that another engine left in a table's folders. */
+export interface OtherFile {
+  /** From the root of all tables, with slashes. */
+  name: string;
+  bytes: number;
+  /** Null: not known. */
+  modifiedAtMs: number | null;
+}
+
 export interface TableStore {
   /** Stages changes on top of `base` (null: the table does not exist yet) without touching what readers see (C2). */
   begin(definition: StreamDefinition, base: TableVersions | null, schema: TableSchema): Promise<TableStaging>;
@@ -83,6 +92,10 @@ export interface TableStore {
     schema: TableSchema,
     replacement: FilesReplacement,
   ): Promise<StagedReplacement>;
+  /** Files of other engines in the table's folders that no version of `keep` names. Absent as `replaceFiles` is. */
+  otherFiles?(definition: StreamDefinition, keep: readonly TableVersions[]): Promise<OtherFile[]>;
+  /** Deletes some of them. */
+  removeOthers?(definition: StreamDefinition, names: readonly string[]): Promise<void>;
   drop(incarnation: string): Promise<void>;
   /** Every stream life that has a dataset, named by a state or not. */
   incarnations(): Promise<string[]>;
@@ -172,7 +185,7 @@ export interface TableVersion {
   scanIndexable(options: ScanOptions): AsyncIterable<IndexableRow[]>;
   /**
    * Some columns of all rows (not changes), with the types that `arrowSchema` gives them, in batches of the implementation's choice: for
-   * reads of much of a table, which must not make an object per row. Each batch is read when it is asked for.
+   * reads of much of a table, which must not make an object per row. Each batch is read when it is asked for, and may be overwritten by the next.
    */
   scanColumns(options: ColumnScanOptions): AsyncIterable<ColumnBatch>;
   countRows(where?: string | null): Promise<number>;

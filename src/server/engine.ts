@@ -33,6 +33,7 @@ import {
   type StreamSettings,
 } from '../streams/index.ts';
 import type { AppendAnswer, AppendOptions, Health, SourceProgress, StreamInfo, TableInfo, TagInfo, TagOptions } from './api.ts';
+import { collectedTables } from './collect/collected-tables.ts';
 import { Collections } from './collect/collections.ts';
 import { type CollectOptions, Collector } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
@@ -118,7 +119,7 @@ export class Engine implements EngineLike {
     this.#follower = new Follower(streams, pinner, settings.clock);
     const live = { searcher: this.#searcher, follower: this.#follower, contexts: this.#contexts, streams, pinner, settings };
     this.live = new EngineLive({ ...live, find, check: () => this.#require('retrieve') });
-    this.#scanner = new Scanner({ streams, pinner, pins: parts.pins, clock: settings.clock });
+    this.#scanner = new Scanner({ streams, pinner, pins: parts.pins, embeddings, clock: settings.clock });
     this.#sql = new SqlRunner({
       scanner: this.#scanner,
       pinner,
@@ -444,11 +445,7 @@ export class Engine implements EngineLike {
       catalog: new ObjectJournal(store, 'catalog'),
       store,
       ...(store.temporary && { temporary: store.temporary }),
-      tables: {
-        prune: (definition, keep) => runner.prune(definition, keep),
-        drop: incarnation => tables.drop(incarnation),
-        incarnations: () => tables.incarnations(),
-      },
+      tables: collectedTables(tables, { prune: (definition, keep) => runner.prune(definition, keep) }),
       pins,
       clock,
       logger,

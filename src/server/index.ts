@@ -31,7 +31,7 @@ export type {
 } from './api.ts';
 export { encodeQueryAnswer, encodeReadAnswer, encodeRecord, encodeSqlAnswer } from './api-encoding.ts';
 export { parseReadFrom } from './api-mapping.ts';
-export { previewCollection } from './collect/preview-folder.ts';
+export { previewCollection, previewFolder } from './collect/preview-folder.ts';
 export { readConfigFile } from './config/config-file.ts';
 export { type NodeConfig, nodeConfig } from './config/node-config.ts';
 export { readConfig } from './config/read-config.ts';
@@ -39,6 +39,8 @@ export { flagName } from './config/setting.ts';
 export { SETTINGS } from './config/setting-list.ts';
 export type { ContextsApi } from './contexts-api.ts';
 export { pathsOf } from './data-folder.ts';
+export { TABLES } from './deployment/keys.ts';
+export { joinDeploymentToVerify, LOG_PREFIX, type S3Storage } from './deployment/s3-deployment.ts';
 export type {
   DeleteDocumentAnswer,
   DocumentAnswer,

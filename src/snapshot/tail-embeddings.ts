@@ -49,6 +49,14 @@ export class TailEmbeddings {
     if (pump instanceof PurePump && pump.backlogRows > MAX_BACKLOG_ROWS) await pump.caughtUp();
   }
 
+  /** What compaction would write: at once, so where the provider is not pure only what has been persisted. */
+  vectorsFor(
+    definition: StreamDefinition,
+    rows: readonly { seq: number; text: string }[],
+  ): Promise<{ vectors: Float32Array; hasVector: Uint8Array }> {
+    return this.#options.embedders.vectorsFor(definition, rows);
+  }
+
   /** Gives the rows that win in a cut of the tail the vectors that can be had at once. */
   async fill(tail: StreamTail, throughSegment: number): Promise<void> {
     const { definition } = tail;

@@ -14,7 +14,8 @@ export interface FileSystem {
   mkdir(path: string): Promise<void>;
   /** Entries of a folder, unsorted. ENOENT when the folder is absent. */
   readdir(path: string): Promise<{ name: string; isDirectory: boolean }[]>;
-  stat(path: string): Promise<{ size: number } | null>;
+  /** `modifiedAtMs`: absent where the file system keeps no times. */
+  stat(path: string): Promise<{ size: number; modifiedAtMs?: number } | null>;
   /** fsync of a folder: makes created, linked and removed names durable. */
   syncFolder(path: string): Promise<void>;
   /**

@@ -18,8 +18,10 @@ export { listAll, listNames } from './listing.ts';
 export { MemoryObjectStore } from './memory/memory-object-store.ts';
 export { nodeFileSystem } from './node-file-system.ts';
 export type {
+  GetOptions,
   ListedObject,
   ListOptions,
+  ObjectFacts,
   ObjectStore,
   PutCondition,
   PutOutcome,

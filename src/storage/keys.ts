@@ -1,5 +1,5 @@
 import { TailwaterError } from '../base/index.ts';
-import type { ByteRange, ListOptions } from './object-store.ts';
+import type { ByteRange, GetOptions, ListOptions } from './object-store.ts';
 
 const MAX_KEY_BYTES = 1024;
 /** A segment becomes one file name on a folder (at most 255 bytes there), with room for a suffix. */
@@ -35,6 +35,11 @@ export function checkRange(range: ByteRange): void {
 }
 
 /** How many keys a page may hold: 1 to 1000, default 1000. */
+/** Whether a foreign object is asked for, in another version than this. */
+export function isOther(options: GetOptions | undefined, etag: string): boolean {
+  return options?.foreign !== undefined && options.foreign.etag !== etag;
+}
+
 export function pageLimit(options: ListOptions | undefined): number {
   return Math.max(1, Math.min(options?.limit ?? MAX_PAGE_KEYS, MAX_PAGE_KEYS));
 }

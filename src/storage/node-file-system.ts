@@ -29,7 +29,8 @@ export const nodeFileSystem: FileSystem = {
   },
   stat: async path => {
     try {
-      return { size: (await fs.stat(path)).size };
+      const { size, mtimeMs } = await fs.stat(path);
+      return { size, modifiedAtMs: mtimeMs };
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
       throw error;

@@ -15,6 +15,8 @@ export interface RunOptions {
   stdin?: string | Uint8Array;
   /** Terminal width; absent: a pipe. */
   columns?: number;
+  /** Variables beside the one that names the data folder. */
+  env?: Record<string, string>;
 }
 
 export interface TestCli extends AsyncDisposable {
@@ -30,7 +32,8 @@ export interface TestCli extends AsyncDisposable {
 export async function temporaryCli(): Promise<TestCli> {
   const folder = await mkdtemp(join(tmpdir(), 'tailwater-cli-'));
   const dataDir = join(folder, 'data');
-  const run = (args: readonly string[], options: RunOptions = {}) => runOnce(args, { TAILWATER_DATA_DIR: dataDir }, options);
+  const run = (args: readonly string[], options: RunOptions = {}) =>
+    runOnce(args, { TAILWATER_DATA_DIR: dataDir, ...options.env }, options);
   return {
     folder,
     dataDir,

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fromUtf8, seededRandom, utf8 } from '../../src/base/index.ts';
-import type { DoctorReport } from '../../src/cli/doctor/check-folder.ts';
+import type { DoctorReport } from '../../src/cli/doctor/check-place.ts';
 import type { CollectionReport } from '../../src/server/index.ts';
 import { pathsOf, serve, Tailwater } from '../../src/server/index.ts';
 import { FileObjectStore, listAll, nodeFileSystem } from '../../src/storage/index.ts';

@@ -10,6 +10,8 @@ export interface ObjectStoreFixture {
   other: ObjectStore;
   /** Damages the stored content of an object, not its checksum. */
   damage?(key: string): void | Promise<void>;
+  /** Puts an object as other tools do: without a crc32c. Absent where every object has one. */
+  putForeign?(key: string, bytes: Uint8Array): void | Promise<void>;
   /** The outcome of the next put is not learned, though it was applied or though it was not. */
   loseNextReply?(applied: boolean): void;
   close?(): Promise<void>;
@@ -80,6 +82,7 @@ export function objectStoreConformance(
     describeObjects(current);
     describeRaces(current);
     describeListing(current);
+    describeForeign(current);
     describeHarm(current);
 
     test('behaves as a map with versions does, in any history of calls', () => checkHistories(create, options.histories));
@@ -119,7 +122,10 @@ function describeObjects(fixture: () => ObjectStoreFixture): void {
     const bytes = Uint8Array.from({ length: 70_000 }, (_, index) => (index * 31) & 0xff);
     const outcome = await store.put('folder/object', bytes);
     const etag = outcome.kind === 'ok' ? outcome.etag : null;
-    expect(await other.head('folder/object')).toEqual({ size: bytes.length, etag });
+    const { modifiedAtMs = Date.now(), ...facts } = (await other.head('folder/object'))!;
+    expect(facts).toEqual({ size: bytes.length, etag });
+    // By the store's own clock.
+    expect(Math.abs(Date.now() - modifiedAtMs)).toBeLessThan(3_600_000);
     const found = await other.get('folder/object');
     expect(found?.etag).toBe(etag);
     expect(Buffer.compare(found!.bytes, bytes)).toBe(0);
@@ -272,6 +278,40 @@ function describeListing(fixture: () => ObjectStoreFixture): void {
     expect(await list('p/', 'a')).toEqual(['p/1', 'p/12', 'p/1x/deep', 'p/2']);
     expect(await list('p/', 'q')).toEqual([]);
     expect(await list('none/at/all/')).toEqual([]);
+  });
+}
+
+function describeForeign(fixture: () => ObjectStoreFixture): void {
+  test('read as a foreign one, an object is the version that is named, or nothing', async () => {
+    const { store, other } = fixture();
+    const first = (await etagOf(store, 'versions'))!;
+    const of = (etag: string): Promise<string | null> => other.get('versions', { foreign: { etag } }).then(textOf);
+    expect(await of(first)).toBe('the first content of versions');
+    await store.put('versions', utf8('second'));
+    expect(await of(first)).toBeNull();
+    const { etag, size } = (await other.head('versions'))!;
+    expect([await of(etag), size]).toEqual(['second', 6]);
+    await store.delete(['versions']);
+    expect(await of(etag)).toBeNull();
+  });
+
+  test('an object without a crc32c is read as a foreign one alone; a crc32c that is there is verified (S5)', async () => {
+    const { store, other, putForeign, damage } = fixture();
+    const foreign = async (key: string): Promise<Uint8Array> => {
+      const { etag } = (await other.head(key))!;
+      return (await other.get(key, { foreign: { etag } }))!.bytes;
+    };
+    if (putForeign !== undefined) {
+      for (const bytes of [new Uint8Array(0), utf8('theirs')]) {
+        await putForeign('theirs', bytes);
+        await expect(store.get('theirs')).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
+        expect(Buffer.compare(await foreign('theirs'), bytes)).toBe(0);
+      }
+    }
+    await store.put('ours', utf8('precious'));
+    if (damage === undefined) return;
+    await damage('ours');
+    await expect(foreign('ours')).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
   });
 }
 

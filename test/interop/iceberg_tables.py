@@ -6,6 +6,9 @@ The folder is one that test/interop/iceberg-sample.ts made: tables, and expected
 import json
 import sys
 
+from pyiceberg.conversions import from_bytes
+from pyiceberg.expressions.parser import parse
+from pyiceberg.expressions.visitors import inclusive_projection, manifest_evaluator
 from pyiceberg.table import StaticTable
 
 folder = sys.argv[1]
@@ -38,6 +41,25 @@ for filter, keep in {
 planned = len(list(rows.scan(row_filter="id == 'k20'").plan_files()))
 total = len(list(rows.scan().plan_files()))
 assert planned < total, "the partitions prune nothing"
+
+# What the manifest list says of the partitions of each manifest is what its entries say.
+spec, schema = rows.spec(), rows.schema()
+types = [field.field_type for field in spec.partition_type(schema).fields]
+manifests = rows.current_snapshot().manifests(rows.io)
+for manifest in manifests:
+    entries = manifest.fetch_manifest_entry(rows.io, discard_deleted=False)
+    assert len(manifest.partitions) == len(types), manifest
+    for at, (kind, summary) in enumerate(zip(types, manifest.partitions)):
+        values = [entry.data_file.partition[at] for entry in entries]
+        known = [value for value in values if value is not None]
+        bounds = [None if bound is None else from_bytes(kind, bound) for bound in (summary.lower_bound, summary.upper_bound)]
+        assert bounds == ([min(known), max(known)] if known else [None, None]), (summary, values)
+        assert summary.contains_null == (len(known) < len(values)), (summary, values)
+newest = max(row["_time"] for row in found.values()).isoformat()
+of_partitions = inclusive_projection(schema, spec)(parse(f"_time >= '{newest}'"))
+may_match = manifest_evaluator(spec, schema, of_partitions)
+read = [manifest for manifest in manifests if may_match(manifest)]
+assert len(read) < len(manifests), "the summaries leave out no manifest"
 
 counts = [len(rows.scan(snapshot_id=snapshot.snapshot_id).to_arrow()) for snapshot in rows.snapshots()]
 assert counts == expected["rowCounts"], counts

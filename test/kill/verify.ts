@@ -1,5 +1,5 @@
 import { systemClock, systemRandom } from '../../src/base/index.ts';
-import { checkFolder } from '../../src/cli/doctor/check-folder.ts';
+import { checkFolder } from '../../src/cli/doctor/check-place.ts';
 import { ObjectJournal, verifyObjectJournal } from '../../src/journal/index.ts';
 import { LanceTableStore, verifyStates, verifyTable } from '../../src/lakehouse/index.ts';
 import { pathsOf } from '../../src/server/index.ts';

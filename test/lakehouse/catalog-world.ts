@@ -1,6 +1,6 @@
 import { type Random, seededRandom, TailwaterError } from '../../src/base/index.ts';
 import type { JsonMap } from '../../src/lakehouse/iceberg/exact-json.ts';
-import type { TableFiles } from '../../src/lakehouse/iceberg/table-files.ts';
+import { requireAtMost, type TableFiles } from '../../src/lakehouse/iceberg/table-files.ts';
 import { IcebergCatalog } from '../../src/lakehouse/iceberg-catalog/iceberg-catalog.ts';
 import type { TableName } from '../../src/lakehouse/iceberg-catalog/names.ts';
 import type { LoadedTable } from '../../src/lakehouse/iceberg-catalog/own-tables.ts';
@@ -23,6 +23,12 @@ export class MemoryTableFiles implements TableFiles {
     return this.files.get(name) ?? null;
   }
 
+  async readForeign(name: string, maxBytes: number): Promise<Uint8Array | null> {
+    const content = await this.read(name);
+    if (content !== null) requireAtMost(maxBytes, name, content.length);
+    return content;
+  }
+
   async create(name: string, bytes: Uint8Array): Promise<boolean> {
     if (this.files.has(name)) return false;
     this.files.set(name, bytes);
@@ -43,6 +49,14 @@ export class MemoryTableFiles implements TableFiles {
 
   async size(name: string): Promise<number | null> {
     return this.files.get(name)?.length ?? null;
+  }
+
+  below(folder: string): Promise<string[]> {
+    return this.list(folder);
+  }
+
+  async modifiedAtMs(): Promise<number | null> {
+    return null;
   }
 
   async remove(names: readonly string[]): Promise<void> {

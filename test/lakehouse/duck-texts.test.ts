@@ -5,7 +5,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BytesReader } from '../../src/lakehouse/columns/column-readers.ts';
-import { toBatch } from '../../src/lakehouse/iceberg/duck-columns.ts';
+import { ChunkReader } from '../../src/lakehouse/iceberg/chunk-reader.ts';
 import type { IcebergField } from '../../src/lakehouse/iceberg/iceberg-types.ts';
 
 const FIELDS: IcebergField[] = [
@@ -26,10 +26,11 @@ const texts = fc.array(
 async function read(connection: DuckDBConnection, sql: string): Promise<(string | null)[][]> {
   const found: (string | null)[][] = [[], []];
   const result = await connection.stream(sql);
+  const chunks = new ChunkReader(FIELDS);
   for (;;) {
     const chunk = await result.fetchChunk();
     if (chunk === null || chunk.rowCount === 0) return found;
-    const batch = toBatch(FIELDS, chunk);
+    const batch = chunks.read(chunk);
     for (const column of [0, 1]) {
       const reader = new BytesReader(batch.data.children[column]);
       for (let row = 0; row < chunk.rowCount; row++) found[column].push(reader.text(row));

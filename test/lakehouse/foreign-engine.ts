@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import avro from 'avsc';
 import type { Id, JsonMap } from '../../src/lakehouse/iceberg/exact-json.ts';
@@ -38,6 +37,18 @@ export interface Rewrite {
   updates?: JsonMap[];
 }
 
+/** How an engine comes to the files of tables: what their addresses begin with, and what stands for it on this machine. */
+export interface EnginePlace {
+  address: string;
+  root: string;
+  /** Makes files readable at their local paths. */
+  fetch(paths: readonly string[]): Promise<void>;
+  /** Puts a file that was written at its local path where its address says. */
+  publish(path: string): Promise<void>;
+}
+
+const LOCAL: EnginePlace = { address: 'file://', root: '', fetch: async () => {}, publish: async () => {} };
+
 export const FOREIGN_ID = 8_123_456_789_012_345_678n;
 
 /**
@@ -48,16 +59,22 @@ export class ForeignEngine {
   readonly #catalog: IcebergCatalog;
   readonly #table: TableName;
   readonly #duck: DuckDBConnection;
+  readonly #place: EnginePlace;
   #files = 0;
 
-  private constructor(catalog: IcebergCatalog, table: TableName, duck: DuckDBConnection) {
+  private constructor(catalog: IcebergCatalog, table: TableName, duck: DuckDBConnection, place: EnginePlace) {
     this.#catalog = catalog;
     this.#table = table;
     this.#duck = duck;
+    this.#place = place;
   }
 
-  static async open(catalog: IcebergCatalog, table: TableName): Promise<ForeignEngine> {
-    return new ForeignEngine(catalog, table, await (await DuckDBInstance.create(':memory:')).connect());
+  static async open(catalog: IcebergCatalog, table: TableName, place: EnginePlace = LOCAL): Promise<ForeignEngine> {
+    return new ForeignEngine(catalog, table, await (await DuckDBInstance.create(':memory:')).connect(), place);
+  }
+
+  pathOf(address: unknown): string {
+    return this.#place.root + String(address).slice(this.#place.address.length);
   }
 
   async rewrite(change: Rewrite = {}): Promise<LoadedTable> {
@@ -83,7 +100,7 @@ export class ForeignEngine {
     const kept = data.filter(entry => !gone.includes(entry));
     const fields = metadata.schemas.find(each => each['schema-id'] === metadata['current-schema-id'])!.fields;
     const file = `${metadata.location}/data/${this.#name()}.parquet`;
-    const rows = await this.#copy(gone, deletes, fields, fileURLToPath(file), change);
+    const rows = await this.#copy(gone, deletes, fields, this.pathOf(file), change);
     const added = {
       content: 0,
       file_path: file,
@@ -103,7 +120,7 @@ export class ForeignEngine {
       manifests.push(await this.#manifest(metadata.location, old, change.codec));
     }
     const list = `${metadata.location}/metadata/snap-${this.#name()}.avro`;
-    await writeAvro(fileURLToPath(list), LIST, manifests.map(listEntry), change.codec ?? 'deflate');
+    await this.#writeAvro(list, LIST, manifests.map(listEntry), change.codec);
     const snapshot: JsonMap = {
       'snapshot-id': FOREIGN_ID + BigInt(this.#files),
       ...(id === -1 ? {} : { 'parent-snapshot-id': id }),
@@ -126,8 +143,8 @@ export class ForeignEngine {
   async liveFiles(): Promise<Entry[]> {
     const { metadata } = await this.#catalog.load(this.#table);
     const current = metadata.snapshots.find(each => each['snapshot-id'] === metadata['current-snapshot-id'])!;
-    const list = await readAvro<{ manifest_path: string }>(fileURLToPath(String(current['manifest-list'])));
-    const entries = await Promise.all(list.map(({ manifest_path: path }) => readAvro<Entry>(fileURLToPath(path))));
+    const list = await this.#readAvro<{ manifest_path: string }>(current['manifest-list']);
+    const entries = await Promise.all(list.map(({ manifest_path: path }) => this.#readAvro<Entry>(path)));
     return entries.flat().filter(({ status }) => status !== 2);
   }
 
@@ -135,7 +152,7 @@ export class ForeignEngine {
   async rows(columns: string): Promise<unknown[][]> {
     const live = await this.liveFiles();
     const of = (content: number): Entry[] => live.filter(({ data_file }) => data_file.content === content);
-    return (await this.#duck.runAndReadAll(`SELECT ${columns} FROM (${liveRows(of(0), of(1))})`)).getRowsJson();
+    return (await this.#duck.runAndReadAll(`SELECT ${columns} FROM (${await this.#liveRows(of(0), of(1))})`)).getRowsJson();
   }
 
   async #copy(
@@ -145,18 +162,38 @@ export class ForeignEngine {
     path: string,
     { select = 'SELECT * FROM live ORDER BY _seq DESC', copy = 'COMPRESSION gzip', ids = true }: Rewrite,
   ): Promise<number> {
-    const sql = `WITH live AS (${liveRows(data, deletes)}) ${select}`;
+    const sql = `WITH live AS (${await this.#liveRows(data, deletes)}) ${select}`;
     const names = (await this.#duck.runAndReadAll(sql)).columnNames();
     const given = fields.filter(({ name }) => names.includes(String(name)));
     const fieldIds = ids ? `, FIELD_IDS {${given.map(({ id, name }) => `"${name}": ${id}`).join(', ')}}` : '';
     const result = await this.#duck.runAndReadAll(`COPY (${sql}) TO '${path}' (FORMAT parquet, ${copy}${fieldIds})`);
+    await this.#place.publish(path);
     return Number(result.getRows()[0][0]);
   }
 
   async #manifest(location: string, entries: readonly object[], codec: 'deflate' | 'null' = 'deflate'): Promise<string> {
     const manifest = `${location}/metadata/${this.#name()}-m0.avro`;
-    await writeAvro(fileURLToPath(manifest), MANIFEST, entries, codec);
+    await this.#writeAvro(manifest, MANIFEST, entries, codec);
     return manifest;
+  }
+
+  async #liveRows(data: readonly Entry[], deletes: readonly Entry[]): Promise<string> {
+    const pathsOf = (entries: readonly Entry[]): string[] => entries.map(({ data_file }) => this.pathOf(data_file.file_path));
+    const { address, root } = this.#place;
+    await this.#place.fetch([...pathsOf(data), ...pathsOf(deletes)]);
+    return liveRows(pathsOf(data), pathsOf(deletes), `replace(x.file_path, '${address}', '${root}')`);
+  }
+
+  async #writeAvro(address: string, schema: object, records: readonly object[], codec = 'deflate'): Promise<void> {
+    const path = this.pathOf(address);
+    await writeAvro(path, schema, records, codec);
+    await this.#place.publish(path);
+  }
+
+  async #readAvro<T>(address: unknown): Promise<T[]> {
+    const path = this.pathOf(address);
+    await this.#place.fetch([path]);
+    return readAvro<T>(path);
   }
 
   #name(): string {
@@ -164,14 +201,13 @@ export class ForeignEngine {
   }
 }
 
-function liveRows(data: readonly Entry[], deletes: readonly Entry[]): string {
-  const paths = (entries: readonly Entry[]): string =>
-    `[${entries.map(({ data_file }) => `'${fileURLToPath(data_file.file_path)}'`).join(', ')}]`;
-  const all = `SELECT * FROM read_parquet(${paths(data)}, union_by_name = true, filename = true, file_row_number = true)`;
+function liveRows(data: readonly string[], deletes: readonly string[], deletedIn: string): string {
+  const listOf = (paths: readonly string[]): string => `[${paths.map(path => `'${path}'`).join(', ')}]`;
+  const all = `SELECT * FROM read_parquet(${listOf(data)}, union_by_name = true, filename = true, file_row_number = true)`;
   const kept =
     deletes.length === 0
       ? all
-      : `${all} d WHERE NOT EXISTS (SELECT 1 FROM read_parquet(${paths(deletes)}) x WHERE replace(x.file_path, 'file://', '') = d.filename AND x.pos = d.file_row_number)`;
+      : `${all} d WHERE NOT EXISTS (SELECT 1 FROM read_parquet(${listOf(deletes)}) x WHERE ${deletedIn} = d.filename AND x.pos = d.file_row_number)`;
   return `SELECT * EXCLUDE (filename, file_row_number) FROM (${kept})`;
 }
 
@@ -248,7 +284,7 @@ export async function writeAvro(path: string, schema: object, records: readonly 
   await once(file, 'finish');
 }
 
-async function readAvro<T>(path: string): Promise<T[]> {
+export async function readAvro<T>(path: string): Promise<T[]> {
   const decoder = avro.createFileDecoder(path, { parseHook: schema => typeOf(schema as unknown as object) });
   const found: T[] = [];
   decoder.on('data', (record: T) => found.push(record));

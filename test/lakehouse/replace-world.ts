@@ -1,15 +1,16 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type JsonValue, systemClock } from '../../src/base/index.ts';
-import { LocalTableFiles } from '../../src/lakehouse/iceberg/table-files.ts';
+import { dirname, join } from 'node:path';
+import { type JsonValue, systemClock, systemRandom } from '../../src/base/index.ts';
+import { LocalTableFiles, type TableFiles } from '../../src/lakehouse/iceberg/table-files.ts';
 import { IcebergCatalog } from '../../src/lakehouse/iceberg-catalog/iceberg-catalog.ts';
-import { IcebergTableStore } from '../../src/lakehouse/index.ts';
+import { IcebergTableStore, ObjectTableFiles } from '../../src/lakehouse/index.ts';
+import { nodeFileSystem, ObjectCache, type ObjectStore, withCache } from '../../src/storage/index.ts';
 import type { StreamDefinition } from '../../src/streams/index.ts';
 import { World } from './compact-oracle.ts';
 import { type PutFate, withPutFates } from './compact-support.ts';
 import { definitionOf } from './compact-world.ts';
-import { ForeignEngine } from './foreign-engine.ts';
+import { type EnginePlace, ForeignEngine } from './foreign-engine.ts';
 
 const TABLE: StreamDefinition['table'] = { format: 'iceberg', partitionBy: [], sortBy: [] };
 
@@ -31,23 +32,39 @@ export interface ReplaceWorld extends AsyncDisposable {
   compacted(records: Readonly<Record<string, JsonValue>>): Promise<void>;
 }
 
-export async function replaceWorld(definition: StreamDefinition): Promise<ReplaceWorld> {
-  const folder = await mkdtemp(join(tmpdir(), 'tailwater-replace-'));
-  const tables = await IcebergTableStore.open(folder);
+/** Where the tables of such a world are. */
+interface Place {
+  files: TableFiles;
+  warehouse: TableFiles;
+  engine?: EnginePlace;
+  close(): Promise<void>;
+}
+
+/** An object store that tables are in, and how an engine puts its objects there. */
+export interface Objects {
+  store: ObjectStore;
+  /** Of the store, for other engines. */
+  address: string;
+  putForeign(key: string, bytes: Uint8Array): Promise<void>;
+}
+
+/** In a folder, or in an object store. */
+export async function replaceWorld(definition: StreamDefinition, objects?: Objects): Promise<ReplaceWorld> {
+  const place = objects === undefined ? await inFolder() : await inObjects(objects);
+  const { files, warehouse } = place;
+  const tables = await IcebergTableStore.open('', { files });
   const world = new World(definition, 1, tables, systemClock);
-  const files = new LocalTableFiles(folder);
   const catalogOver = (store: World['store']): IcebergCatalog =>
     new IcebergCatalog({
-      ...{ streams: () => [definition], store, files, tables, clock: systemClock, random: world.random },
-      warehouse: new LocalTableFiles(join(folder, 'warehouse')),
+      ...{ streams: () => [definition], store, files, warehouse, tables, clock: systemClock, random: world.random },
     });
   const catalog = catalogOver(world.store);
   const { name, incarnation } = definition;
   return {
     ...{ world, catalog },
-    engine: await ForeignEngine.open(catalog, { namespace: ['tailwater'], name }),
-    changesEngine: await ForeignEngine.open(catalog, { namespace: ['tailwater_changes'], name }),
-    dataFiles: async (part = 'rows') => (await readdir(join(folder, incarnation, part, 'data'))).sort(),
+    engine: await ForeignEngine.open(catalog, { namespace: ['tailwater'], name }, place.engine),
+    changesEngine: await ForeignEngine.open(catalog, { namespace: ['tailwater_changes'], name }, place.engine),
+    dataFiles: async (part = 'rows') => (await files.list(`${incarnation}/${part}/data`)).sort(),
     catalogWith: fateOf => catalogOver(withPutFates(world.store, fateOf)),
     compacted: async records => {
       const partitionOf = (key: string): number => key.charCodeAt(0) % 2;
@@ -56,6 +73,50 @@ export async function replaceWorld(definition: StreamDefinition): Promise<Replac
     },
     async [Symbol.asyncDispose]() {
       await tables.close();
+      await place.close();
+    },
+  };
+}
+
+async function inFolder(): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), 'tailwater-replace-'));
+  return {
+    files: new LocalTableFiles(folder),
+    warehouse: new LocalTableFiles(join(folder, 'warehouse')),
+    close: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** As a node composes it: over a cache for which every file of a table is one that never changes. */
+async function inObjects({ store: base, address, putForeign }: Objects): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), 'tailwater-replace-'));
+  const bounds = { maxDiskBytes: 1e9, maxMemoryBytes: 1e9 };
+  const cache = await ObjectCache.open({
+    ...{ fs: nodeFileSystem, random: systemRandom, folder: join(folder, 'cache'), ...bounds, owner: 'one' },
+    isGone: () => false,
+  });
+  const store = withCache(base, cache, () => true);
+  const filesAt = (prefix: string): Promise<ObjectTableFiles> =>
+    ObjectTableFiles.open({ store, prefix, address, cache, spoolFolder: join(folder, 'spool') });
+  const root = join(folder, 'engine');
+  const keyOf = (path: string): string => path.slice(root.length + 1);
+  const files = await filesAt('data');
+  return {
+    files,
+    warehouse: await filesAt('warehouse'),
+    engine: {
+      ...{ address, root },
+      fetch: async paths => {
+        for (const path of paths) {
+          await mkdir(dirname(path), { recursive: true });
+          const { etag } = (await base.head(keyOf(path)))!;
+          await writeFile(path, (await base.get(keyOf(path), { foreign: { etag } }))!.bytes);
+        }
+      },
+      publish: async path => putForeign(keyOf(path), await readFile(path)),
+    },
+    close: async () => {
+      await cache.close();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { checkFolder } from '../../src/cli/doctor/check-folder.ts';
+import { checkFolder } from '../../src/cli/doctor/check-place.ts';
 import { Tailwater } from '../../src/index.ts';
 import { onSmallDisk } from './small-disk.ts';
 

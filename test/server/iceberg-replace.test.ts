@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { DoctorReport } from '../../src/cli/doctor/check-folder.ts';
+import type { DoctorReport } from '../../src/cli/doctor/check-place.ts';
 import { exactJsonText } from '../../src/lakehouse/index.ts';
 import { serve, Tailwater } from '../../src/server/index.ts';
 import { type TestCli, temporaryCli } from '../cli/cli-support.ts';

@@ -10,7 +10,12 @@ objectStoreConformance(
     const memory = new MemoryObjectStore();
     const decorate = (store: ObjectStore): ObjectStore =>
       withRetries(withCounting(withPrefix(store, 'tenants/one')).store, { clock: instantClock(), random: seededRandom(1) });
-    return { store: decorate(memory), other: decorate(memory), damage: key => memory.damage(`tenants/one/${key}`) };
+    return {
+      store: decorate(memory),
+      other: decorate(memory),
+      damage: key => memory.damage(`tenants/one/${key}`),
+      putForeign: (key, bytes) => memory.putForeign(`tenants/one/${key}`, bytes),
+    };
   },
   { keysMayNest: true, histories: 100 },
 );

@@ -5,7 +5,7 @@ objectStoreConformance(
   'MemoryObjectStore',
   async () => {
     const store = new MemoryObjectStore();
-    return { store, other: store, damage: key => store.damage(key) };
+    return { store, other: store, damage: key => store.damage(key), putForeign: (key, bytes) => store.putForeign(key, bytes) };
   },
   { keysMayNest: true, histories: 300 },
 );

@@ -91,6 +91,11 @@ describe('a cache of immutable objects', () => {
     expect((await cached.get('floor'))!.bytes).toEqual(utf8('2'));
     await memory.put('log/1', utf8('theirs'));
     expect(await cached.put('log/1', utf8('ours'), { ifAbsent: true })).toEqual({ kind: 'exists' });
+    for (const content of ['an engine’s', 'another']) {
+      memory.putForeign('log/foreign', utf8(content));
+      const { etag } = (await cached.head('log/foreign'))!;
+      expect((await cached.get('log/foreign', { foreign: { etag } }))!.bytes).toEqual(utf8(content));
+    }
     expect((await cached.get('log/1'))!.bytes).toEqual(utf8('theirs'));
   });
 

@@ -1,4 +1,4 @@
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { randomId, systemRandom } from '../../src/base/index.ts';
 import { createS3Store, type ObjectStore } from '../../src/storage/index.ts';
@@ -38,7 +38,15 @@ if (endpoint === undefined) {
           timeoutMs: 20_000,
         };
         const store = createS3Store(settings);
-        return { store, other: createS3Store(settings), close: () => removeAll(store) };
+        const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+        const putForeign = async (key: string, Body: Uint8Array): Promise<void> => {
+          await client.send(new PutObjectCommand({ Bucket: bucket, Key: `${settings.prefix}/${key}`, Body }));
+        };
+        const close = async (): Promise<void> => {
+          client.destroy();
+          await removeAll(store);
+        };
+        return { store, other: createS3Store(settings), putForeign, close };
       },
       { keysMayNest: false, histories: 5 },
     );

@@ -21,6 +21,8 @@ export interface S3DoubleOptions {
   forgetChecksums?: boolean;
   /** Keys in a listing's page at most, below what was asked for. */
   pageKeys?: number;
+  /** Called with each request before it is answered. */
+  onRequest?(method: string): void;
 }
 
 export const DOUBLE_SECRET = 'double-secret-key';
@@ -65,7 +67,7 @@ export class S3Double {
 
   /** Puts an object as a foreign tool would: without a crc32c. */
   putForeign(key: string, bytes: Uint8Array): void {
-    this.#objects.set(key, { bytes: Buffer.from(bytes), etag: '"foreign"', headers: {} });
+    this.#objects.set(key, { bytes: Buffer.from(bytes), etag: this.#nextEtag(), headers: {} });
   }
 
   async stop(): Promise<void> {
@@ -78,6 +80,7 @@ export class S3Double {
     const url = new URL(request.url ?? '/', this.endpoint);
     const method = request.method ?? '';
     this.requests.push({ method, url: url.pathname + url.search, headers: request.headers });
+    this.#options.onRequest?.(method);
     const fault = this.#faults.get(method)?.shift();
     if (fault?.kind === 'silence') return;
     if (fault?.kind === 'lose-before') return void request.socket.destroy();
@@ -104,7 +107,7 @@ export class S3Double {
     const refusal = this.#options.ignoreConditions === true ? null : this.#refusal(key, request);
     if (this.#options.decideEarly === true && refusal === null) await this.#letOthersDecide();
     if (refusal !== null) return refusal;
-    const etag = `"${(++this.#writes).toString(16).padStart(32, '0')}"`;
+    const etag = this.#nextEtag();
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(request.headers)) {
       if (name.startsWith('x-amz-meta-')) headers[name] = String(value);
@@ -112,6 +115,10 @@ export class S3Double {
     if (this.#options.forgetChecksums !== true) headers['x-amz-checksum-crc32c'] = sent;
     this.#objects.set(key, { bytes: body, etag, headers });
     return response => reply(response, 200, '', { etag });
+  }
+
+  #nextEtag(): string {
+    return `"${(++this.#writes).toString(16).padStart(32, '0')}"`;
   }
 
   #refusal(key: string, request: IncomingMessage): ((response: ServerResponse) => void) | null {
@@ -139,6 +146,8 @@ export class S3Double {
   #get(key: string, request: IncomingMessage): (response: ServerResponse) => void {
     const held = this.#objects.get(key);
     if (held === undefined) return refuse(404, 'NoSuchKey');
+    const refusal = this.#options.ignoreConditions === true ? null : this.#refusal(key, request);
+    if (refusal !== null) return refusal;
     const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
     const { 'x-amz-checksum-crc32c': checksum, ...plain } = held.headers;
     if (range === null) {

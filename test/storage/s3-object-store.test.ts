@@ -17,6 +17,7 @@ objectStoreConformance(
       store: createS3Store(settings),
       other: createS3Store(settings),
       damage: key => double.damage(`some/prefix/${key}`),
+      putForeign: (key, bytes) => double.putForeign(`some/prefix/${key}`, bytes),
       loseNextReply: applied => double.faultNext('PUT', { kind: applied ? 'lose-after' : 'lose-before' }),
       close: () => double.stop(),
     };
@@ -126,6 +127,24 @@ describe('S3ObjectStore', () => {
     expect(Buffer.compare((await store.get('large'))!.bytes, large)).toBe(0);
     double.damage('large');
     await expect(store.get('large')).rejects.toMatchObject({ code: 'TW_DATA_DAMAGED' });
+  });
+
+  test('a large foreign object that is replaced while it is read is given up, also where conditions of reads are ignored', async () => {
+    for (const ignoreConditions of [false, true]) {
+      const content = (letter: string): Buffer => Buffer.alloc(40 * 1024 * 1024, letter);
+      let reads = 0;
+      const onRequest = (method: string): void => {
+        if (method === 'GET' && ++reads === 2) double.putForeign('large', content('b'));
+      };
+      await restart({ ignoreConditions, onRequest });
+      double.putForeign('large', content('a'));
+      const { etag } = (await store.head('large'))!;
+      const read = await store.get('large', { foreign: { etag } }).catch(error => error.code);
+      expect(read).toBe(ignoreConditions ? 'TW_STORAGE_UNAVAILABLE' : null);
+      const now = (await store.head('large'))!;
+      const found = (await store.get('large', { foreign: { etag: now.etag } }))!;
+      expect(Buffer.compare(found.bytes, content('b'))).toBe(0);
+    }
   });
 
   test('says how the server is to encrypt what is written', async () => {

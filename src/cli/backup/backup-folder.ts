@@ -3,8 +3,8 @@ import { dirname, resolve, sep } from 'node:path';
 import { type Clock, randomId, systemRandom, TailwaterError } from '../../base/index.ts';
 import { type Pin, Pins } from '../../journal/index.ts';
 import { pathsOf } from '../../server/index.ts';
-import { FileObjectStore, nodeFileSystem, storageError } from '../../storage/index.ts';
-import { checkFolder, type DoctorReport } from '../doctor/check-folder.ts';
+import { FileObjectStore, nodeFileSystem, type ObjectStore, storageError } from '../../storage/index.ts';
+import { checkFolder, type DoctorReport } from '../doctor/check-place.ts';
 import { type Copied, copyFolder } from './copy-folder.ts';
 
 export interface BackupReport extends Copied {
@@ -15,7 +15,7 @@ export interface BackupReport extends Copied {
 }
 
 const HOLD_MS = 3_600_000;
-const MAX_ATTEMPTS = 3;
+export const MAX_ATTEMPTS = 3;
 
 /**
  * Copies a data folder, also under a running server, and verifies the copy as `tailwater doctor` does before it gets its name: what is at `target` is whole. It
@@ -29,7 +29,7 @@ export async function backupFolder(
   const [from, to] = [resolve(folder), resolve(target)];
   await requirePlace(from, to);
   const partial = `${to}.partial-${randomId(systemRandom)}`;
-  const hold = await holdEverything(from, clock);
+  const hold = await holdEverything(new FileObjectStore(nodeFileSystem, pathsOf(from).objects, systemRandom), clock);
   try {
     for (let attempt = 1; ; attempt++) {
       const copied = await copyFolder(from, partial, ({ files, bytes }) => progress(`${files} files, ${bytes} bytes copied`));
@@ -53,6 +53,10 @@ export async function backupFolder(
 
 async function requirePlace(from: string, to: string): Promise<void> {
   if (to === from || to.startsWith(from + sep)) throw setting(`${to} lies in the data folder itself`);
+  await requireAbsent(to);
+}
+
+export async function requireAbsent(to: string): Promise<void> {
   const entries = await readdir(to).catch(error => {
     if (error.code === 'ENOENT') return null;
     throw setting(`${to} cannot be written to: ${error.message}`);
@@ -61,8 +65,7 @@ async function requirePlace(from: string, to: string): Promise<void> {
 }
 
 /** A pin of a kind that no collector knows keeps everything. It is renewed until it is released. */
-async function holdEverything(from: string, clock: Clock): Promise<Pick<Pin, 'release'>> {
-  const store = new FileObjectStore(nodeFileSystem, pathsOf(from).objects, systemRandom);
+export async function holdEverything(store: ObjectStore, clock: Clock): Promise<Pick<Pin, 'release'>> {
   const pin = await new Pins(store, 'backup', clock, systemRandom).create({ kind: 'backup' }, HOLD_MS);
   const renew = (): void => {
     timer = clock.after(HOLD_MS / 4, renew);
@@ -81,7 +84,7 @@ function setting(problem: string): TailwaterError {
   return new TailwaterError('TW_SETTING', { detail: `${problem}.`, data: { setting: 'target' } });
 }
 
-function notWhole(from: string, { findings }: DoctorReport): TailwaterError {
+export function notWhole(from: string, { findings }: DoctorReport): TailwaterError {
   return new TailwaterError('TW_DATA_DAMAGED', {
     detail: `No copy was whole in ${MAX_ATTEMPTS} attempts; the first thing wrong: ${findings[0].part}: ${findings[0].detail} Run \`tailwater doctor\` on ${from}.`,
   });

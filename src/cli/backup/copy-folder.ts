@@ -68,7 +68,8 @@ async function copyDurably(from: string, to: string): Promise<number | null> {
   }
 }
 
-async function syncUpTo(folder: string, top: string): Promise<void> {
+/** Makes the names in a folder and in those above it, up to the top, durable. */
+export async function syncUpTo(folder: string, top: string): Promise<void> {
   for (let path = folder; ; path = dirname(path)) {
     await nodeFileSystem.syncFolder(path);
     if (path === top || !path.startsWith(top + sep)) return;

@@ -1,37 +1,43 @@
 import type { Command } from 'commander';
 import { TailwaterError } from '../../base/index.ts';
-import type { CollectionReport } from '../../server/index.ts';
+import type { CollectionReport, S3Storage } from '../../server/index.ts';
 import { collectionLines } from '../collection-lines.ts';
 import { addCommonOptions, addExamples } from '../common.ts';
 import { requireFolder, withTailwater } from '../connect.ts';
 import type { CliContext, CommonOptions } from '../context.ts';
-import { checkFolder, type DoctorReport } from '../doctor/check-folder.ts';
+import { checkFolder, checkPlace, type DoctorReport } from '../doctor/check-place.ts';
+import { deploymentPlace, withScratchCache } from '../doctor/place.ts';
 import { bytesText, printJson, printLine } from '../output.ts';
+import { addStorageOptions, type SettingOptions, storageOf } from '../setting-options.ts';
 import { statusLine } from '../status-line.ts';
 
-interface DoctorOptions extends CommonOptions {
-  repair?: boolean;
-}
+type DoctorOptions = CommonOptions & SettingOptions & { repair?: boolean };
 
 const MAX_ORPHANS_SHOWN = 10;
 
 export function addDoctorCommand(program: Command, context: CliContext): void {
   const command = program
     .command('doctor')
-    .description('verify a data folder: every checksum, every journal, every row of every table against its log; changes nothing')
-    .option('--repair', 'delete orphans, when nothing else is wrong')
-    .action((options: DoctorOptions) => doctor(options, context));
+    .description(
+      'verify a data folder, or a deployment on S3: every checksum, every journal, every row of every table against its log; changes nothing',
+    )
+    .option('--repair', 'delete orphans of a data folder, when nothing else is wrong')
+    .action((options: DoctorOptions) => doctor(options, command, context));
   addCommonOptions(command, context, { server: false });
-  addExamples(command, ['doctor', 'doctor --repair', 'doctor --data ./shop --json']);
+  addStorageOptions(command);
+  addExamples(command, ['doctor', 'doctor --repair', 'doctor --data ./shop --json', 'doctor --storage s3://lake/shop']);
 }
 
 /** What is wrong is the command's failure, after everything has been shown. */
-async function doctor(options: DoctorOptions, context: CliContext): Promise<void> {
-  requireFolder(options.data);
+async function doctor(options: DoctorOptions, command: Command, context: CliContext): Promise<void> {
+  const storage = await storageOf(options, command, context);
+  if (storage === null) requireFolder(options.data);
+  else if (options.repair === true) throw repairsFolders();
   const status = statusLine(context, options.json === true);
   let report: DoctorReport;
   try {
-    report = await checkFolder(options.data, text => status.show(text));
+    const progress = (text: string): void => status.show(text);
+    report = await (storage === null ? checkFolder(options.data, progress) : checkDeployment(storage, progress));
   } finally {
     status.end();
   }
@@ -40,7 +46,21 @@ async function doctor(options: DoctorOptions, context: CliContext): Promise<void
   else printReport(report, repaired, context);
   if (report.findings.length === 0) return;
   throw new TailwaterError('TW_DATA_DAMAGED', {
-    detail: `${report.findings.length} things are wrong in ${options.data}; the first: ${report.findings[0].part}.`,
+    detail: `${report.findings.length} things are wrong in ${report.folder}; the first: ${report.findings[0].part}.`,
+  });
+}
+
+async function checkDeployment(storage: S3Storage, progress: (text: string) => void): Promise<DoctorReport> {
+  return withScratchCache(storage, async scratch => {
+    await using place = await deploymentPlace(scratch);
+    return await checkPlace(place, progress);
+  });
+}
+
+function repairsFolders(): TailwaterError {
+  return new TailwaterError('TW_SETTING', {
+    detail: 'On S3 a node deletes orphans: leave --repair out, and run `tailwater collect --url` with the address of a node.',
+    data: { setting: 'repair' },
   });
 }
 
@@ -56,7 +76,7 @@ function printReport(report: DoctorReport, repaired: CollectionReport | null, co
   const { folder, formatVersion, server, log, objects, streams, findings } = report;
   printLine(
     context,
-    `Data folder ${folder}, format ${formatVersion ?? 'unknown'}${server === null ? '' : `, served at ${server.url}`}`,
+    `${folder.startsWith('s3://') ? 'Deployment' : 'Data folder'} ${folder}, format ${formatVersion ?? 'unknown'}${server === null ? '' : `, served at ${server.url}`}`,
   );
   printLine(context, `Log: segments ${log.floor} to ${log.head}, ${log.records} records, ${bytesText(log.bytes)}`);
   for (const { name, bytes } of log.torn)
@@ -73,14 +93,40 @@ function printReport(report: DoctorReport, repaired: CollectionReport | null, co
     printLine(context, `  to do: ${todo}`);
   }
   printOrphans(report, repaired, context);
+  printOtherEngines(report.otherEngines, context);
   if (findings.length === 0) printLine(context, 'Everything is as it should be.');
+}
+
+function printOtherEngines({ recent, warehouse }: DoctorReport['otherEngines'], context: CliContext): void {
+  const { tables, unclaimed } = warehouse;
+  if (tables > 0) printLine(context, `Tables of other engines: ${tables}`);
+  if (recent.length > 0) {
+    printLine(
+      context,
+      `\nWritten by other engines, in the folders of streams' tables: ${recent.length}; perhaps of a commit under way, and kept.`,
+    );
+    printSome(recent, context);
+  }
+  if (unclaimed.length === 0) return;
+  printLine(
+    context,
+    `\nBelow the warehouse, of no table: ${unclaimed.length} folders, of tables that were dropped or are being created. Kept: only their owner knows.`,
+  );
+  printSome(
+    unclaimed.map(({ folder, files, bytes }) => `${folder}: ${files} files, ${bytesText(bytes)}`),
+    context,
+  );
+}
+
+function printSome(lines: readonly string[], context: CliContext): void {
+  for (const line of lines.slice(0, MAX_ORPHANS_SHOWN)) printLine(context, `  ${line}`);
+  if (lines.length > MAX_ORPHANS_SHOWN) printLine(context, `  and ${lines.length - MAX_ORPHANS_SHOWN} more`);
 }
 
 function printOrphans({ orphans, findings }: DoctorReport, repaired: CollectionReport | null, context: CliContext): void {
   if (orphans.length > 0) {
     printLine(context, `\nOrphans: ${orphans.length}; nothing names them, and they do no harm.`);
-    for (const orphan of orphans.slice(0, MAX_ORPHANS_SHOWN)) printLine(context, `  ${orphan}`);
-    if (orphans.length > MAX_ORPHANS_SHOWN) printLine(context, `  and ${orphans.length - MAX_ORPHANS_SHOWN} more`);
+    printSome(orphans, context);
     if (findings.length > 0) printLine(context, '  Nothing is deleted while something is wrong.');
     else if (repaired === null) printLine(context, '  --repair deletes them; a thorough collection does so as well.');
   }

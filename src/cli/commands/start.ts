@@ -1,24 +1,14 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { pino } from 'pino';
 import { type Logger, systemClock, TailwaterError } from '../../base/index.ts';
-import {
-  flagName,
-  type HttpServer,
-  type NodeConfig,
-  nodeConfig,
-  readConfig,
-  readConfigFile,
-  SETTINGS,
-  serve,
-  startTracing,
-  Tailwater,
-} from '../../server/index.ts';
+import { type HttpServer, type NodeConfig, SETTINGS, serve, startTracing, Tailwater } from '../../server/index.ts';
 import { addExamples } from '../common.ts';
 import type { CliContext } from '../context.ts';
 import { printJson, printLine } from '../output.ts';
 import { findServer, removeServerNote, writeServerNote } from '../server-note.ts';
+import { addSettingOptions, configOf, type SettingOptions } from '../setting-options.ts';
 
-type StartOptions = Record<string, string | boolean | undefined> & { json?: boolean; config?: string };
+type StartOptions = SettingOptions & { json?: boolean };
 
 /** A terminal's Ctrl-C reaches a process twice when its parent forwards it; a person's second one comes later. */
 const SAME_SIGNAL_MS = 1000;
@@ -47,20 +37,7 @@ export function addWorkerCommand(program: Command, context: CliContext): void {
 }
 
 function addSettings(command: Command, implied: Record<string, string>): Command {
-  command.option('--config <file>', 'the configuration file; default: tailwater.config.ts or .json, where there is one');
-  for (const setting of SETTINGS) {
-    const flag = flagName(setting);
-    if (flag === null) continue;
-    // Not commander's own default: what nobody gave must not win over the file.
-    const fallback = implied[setting.name] ?? setting.default;
-    const text = setting.doc + (fallback === null ? '' : ` (default: ${fallback})`);
-    const option =
-      setting.kind === 'switch' ? new Option(`${flag} [value]`, text).preset('true') : new Option(`${flag} <value>`, text);
-    command.addOption(SHOWN.has(setting.name) ? option : option.hideHelp());
-  }
-  return command
-    .option('--json', 'print JSON')
-    .addHelpText('after', '\nEvery setting is an option, an environment variable and a line of the file: docs/SETTINGS.md.');
+  return addSettingOptions(command, SETTINGS, { shown: SHOWN, implied }).option('--json', 'print JSON');
 }
 
 /** `implied`: what the command itself says, by the names of settings; it loses to all that is given. */
@@ -99,19 +76,6 @@ async function start(options: StartOptions, context: CliContext, implied: Record
     await stopTracing?.();
   }
   logger.info({}, 'Stopped');
-}
-
-async function configOf(options: StartOptions, { env }: CliContext, implied: Record<string, string>): Promise<NodeConfig> {
-  const flags = new Map<string, string>();
-  for (const setting of SETTINGS) {
-    const flag = flagName(setting);
-    const given = flag === null ? undefined : options[new Option(flag).attributeName()];
-    if (typeof given === 'string') flags.set(setting.name, given);
-  }
-  const file = await readConfigFile(options.config ?? env.TAILWATER_CONFIG, process.cwd());
-  const given = readConfig({ ...(file && { file }), env, flags });
-  const config = readConfig({ env: {}, flags: new Map(Object.entries(implied)) });
-  return nodeConfig(new Map([...config, ...given]), env);
 }
 
 async function openNode({ engine }: NodeConfig, logger: Logger): Promise<Tailwater> {

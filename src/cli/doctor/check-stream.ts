@@ -1,10 +1,8 @@
-import { systemClock, systemRandom } from '../../base/index.ts';
-import { FileJournal } from '../../journal/index.ts';
-import { FormatTableStore, type TableState, TableTags, verifyStates, verifyTable } from '../../lakehouse/index.ts';
-import { pathsOf } from '../../server/index.ts';
-import { nodeFileSystem, type ObjectStore } from '../../storage/index.ts';
-import { coverageFault, LogShard, type LogVerification, type StreamDefinition } from '../../streams/index.ts';
+import { isTailwaterError } from '../../base/index.ts';
+import { type TableState, TableStates, TableTags, verifyStates, verifyTable } from '../../lakehouse/index.ts';
+import { coverageFault, type LogVerification, type StreamDefinition } from '../../streams/index.ts';
 import type { Findings } from './findings.ts';
+import type { Place } from './place.ts';
 
 export interface StreamCheck {
   name: string;
@@ -17,29 +15,34 @@ export interface StreamCheck {
 }
 
 interface StreamWork {
-  store: ObjectStore;
-  folder: string;
+  place: Place;
   definition: StreamDefinition;
+  /** Where partitions went on before the log was read, by incarnation; null: not known. */
+  nextOffsets: ReadonlyMap<string, readonly number[]> | null;
   verification: LogVerification;
   findings: Findings;
   progress: (text: string) => void;
 }
 
+/** How often a table is looked at that is compacted and collected faster than it is read. */
+const MAX_ATTEMPTS = 3;
+
 /** States, table and, together with the log, every offset of one stream. */
 export async function checkStream(work: StreamWork): Promise<StreamCheck> {
-  const { store, definition, findings } = work;
+  const { definition, findings, place } = work;
   const { name, incarnation } = definition;
   work.progress(`Table states of ${name}`);
   const facts = await findings.of('states', `table states of ${name}`, () =>
-    verifyStates(store, incarnation, (n, error) => findings.add('states', `table state ${n} of ${name}`, error)),
+    verifyStates(place.store, incarnation, (n, error) => findings.add('states', `table state ${n} of ${name}`, error)),
   );
   const state = facts?.latest ?? null;
-  if (state !== null) await findings.of('table', `table of ${name}`, () => checkTable(work, state, `table of ${name}`));
-  for (const tag of (await findings.of('tags', `tags of ${name}`, () => new TableTags(store, incarnation).list())) ?? []) {
+  if (state !== null) await findings.of('table', `table of ${name}`, () => checkNewest(work, state));
+  const tags = await findings.of('tags', `tags of ${name}`, () => new TableTags(place.store, incarnation).list());
+  for (const tag of tags ?? []) {
     const part = `tag ${tag.name} of ${name}`;
     await findings.of('tags', part, () => checkTable(work, tag.state, part, 'tags'));
   }
-  await findings.of('coverage', `offsets of ${name}`, () => checkCoverage(work, state));
+  checkCoverage(work, state);
   return {
     name,
     incarnation,
@@ -50,37 +53,38 @@ export async function checkStream(work: StreamWork): Promise<StreamCheck> {
   };
 }
 
+/** A state that is given up while its table is read says nothing: the next one is looked at. */
+async function checkNewest(work: StreamWork, state: TableState): Promise<void> {
+  const states = new TableStates(work.place.store, state.incarnation);
+  for (let attempt = 1, newest = state; ; attempt++) {
+    try {
+      return await checkTable(work, newest, `table of ${work.definition.name}`, 'table');
+    } catch (error) {
+      const next = isTailwaterError(error, 'TW_HISTORY_EXPIRED') ? await states.latest() : null;
+      if (attempt === MAX_ATTEMPTS || next === null || next.n === newest.n) throw error;
+      newest = next;
+    }
+  }
+}
+
 async function checkTable(
-  { store, folder, definition, findings, progress }: StreamWork,
+  { place, definition, findings, progress }: StreamWork,
   state: TableState,
   part: string,
-  area: 'table' | 'tags' = 'table',
+  area: 'table' | 'tags',
 ): Promise<void> {
-  const tables = await FormatTableStore.open(pathsOf(folder), { iceberg: { checkedBytes: Number.POSITIVE_INFINITY } });
+  const { store, tables } = place;
   const onProgress = (read: number): void => progress(`${part[0].toUpperCase()}${part.slice(1)}: ${read} records read`);
-  try {
-    for (const problem of await verifyTable({ store, tables, definition, state, onProgress })) {
-      findings.addText(area, part, problem);
-    }
-  } finally {
-    await tables.close();
+  for (const problem of await verifyTable({ store, tables, definition, state, onProgress })) {
+    findings.addText(area, part, problem);
   }
 }
 
 /** Every acknowledged offset is in the table or in the log. */
-async function checkCoverage(
-  { folder, definition, verification, findings }: StreamWork,
-  state: TableState | null,
-): Promise<void> {
-  const journal = await FileJournal.openReadOnly(nodeFileSystem, pathsOf(folder).log);
-  try {
-    const shard = await LogShard.open({ journal, shard: 0, clock: systemClock, random: systemRandom });
-    for (const [partition, next] of (shard.nextOffsets(definition.incarnation) ?? []).entries()) {
-      const range = verification.rangeOf(definition.incarnation, partition);
-      const fault = coverageFault(partition, state?.watermark[partition] ?? -1, range, next);
-      if (fault !== null) findings.addText('coverage', `offsets of ${definition.name}`, fault);
-    }
-  } finally {
-    await journal.close();
+function checkCoverage({ definition, nextOffsets, verification, findings }: StreamWork, state: TableState | null): void {
+  for (const [partition, next] of (nextOffsets?.get(definition.incarnation) ?? []).entries()) {
+    const range = verification.rangeOf(definition.incarnation, partition);
+    const fault = coverageFault(partition, state?.watermark[partition] ?? -1, range, next);
+    if (fault !== null) findings.addText('coverage', `offsets of ${definition.name}`, fault);
   }
 }

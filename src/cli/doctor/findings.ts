@@ -2,7 +2,17 @@ import { asTailwaterError } from '../../base/index.ts';
 import type { Damage } from '../inspect/report.ts';
 
 /** The parts of a data folder that can be wrong in a way of their own. */
-export type Area = 'format' | 'log' | 'catalog' | 'states' | 'table' | 'tags' | 'coverage' | 'objects' | 'collector';
+export type Area =
+  | 'format'
+  | 'log'
+  | 'catalog'
+  | 'states'
+  | 'table'
+  | 'tags'
+  | 'coverage'
+  | 'objects'
+  | 'warehouse'
+  | 'collector';
 
 /** Something that is wrong. */
 export interface Finding extends Damage {
@@ -48,6 +58,10 @@ const ADVICE: Record<Area, { assume: string; todo: string }> = {
   objects: {
     assume: 'Objects never change, so others are not affected. Vectors are computed again when they are missing.',
     todo: 'Restore the object from a backup; a persisted vector may be deleted instead.',
+  },
+  warehouse: {
+    assume: 'Streams and their tables are not affected: this table is one that another engine keeps.',
+    todo: 'Restore the named file below warehouse from a backup, or drop the table in the catalog and create it anew.',
   },
   collector: {
     assume: 'Nothing was deleted.',

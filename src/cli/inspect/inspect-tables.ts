@@ -20,11 +20,15 @@ export async function inspectStreams(store: ObjectStore, folders: TableFolders, 
 }
 
 /** Objects carry checksums that reading verifies. */
-export async function inspectObjects(store: ObjectStore, damages: Damages): Promise<{ count: number; bytes: number }> {
+export async function inspectObjects(
+  store: ObjectStore,
+  damages: Damages,
+  prefix = '',
+): Promise<{ count: number; bytes: number }> {
   const totals = { count: 0, bytes: 0 };
   let startAfter: string | undefined;
   for (;;) {
-    const page = await damages.of('objects', () => store.list('', startAfter === undefined ? {} : { startAfter }));
+    const page = await damages.of('objects', () => store.list(prefix, startAfter === undefined ? {} : { startAfter }));
     if (page === null || page.length === 0) return totals;
     for (const { key } of page) {
       const object = await damages.of(`object ${key}`, () => store.get(key));

@@ -2,7 +2,7 @@ import { type ListedObject, listAll, type ObjectStore } from '../../storage/inde
 import type { StreamDefinition } from '../../streams/index.ts';
 import type { TableStates } from '../states/table-states.ts';
 import { statisticsPrefix } from '../statistics/stacking.ts';
-import type { TableStore } from '../table-store.ts';
+import type { OtherFile, TableStore } from '../table-store.ts';
 import type { TableState } from '../table-types.ts';
 import { TableTags } from '../tags/table-tags.ts';
 import type { TableTag } from '../tags/tag-codec.ts';
@@ -11,7 +11,7 @@ import type { StateFiles } from './state-pins.ts';
 
 export interface TableCollectionOptions {
   store: ObjectStore;
-  tables: Pick<TableStore, 'prune'>;
+  tables: Pick<TableStore, 'prune' | 'otherFiles' | 'removeOthers'>;
   definition: StreamDefinition;
   states: TableStates;
 }
@@ -35,6 +35,14 @@ export interface PinnedStates {
 export interface Deleted {
   objects: number;
   bytes: number;
+}
+
+/** What other engines left in the folders of a table. */
+export interface OtherFiles {
+  /** Older than the time that a commit may take: of none that is still to come. */
+  orphans: OtherFile[];
+  /** Of a commit that may be under way. */
+  recent: OtherFile[];
 }
 
 /**
@@ -101,6 +109,23 @@ export class TableCollection {
   async orphans(pinned: PinnedStates): Promise<ListedObject[]> {
     const needs = await this.#needs(pinned);
     return needs === null ? [] : this.#statisticsGarbage(needs);
+  }
+
+  /** `writtenBeforeMs`: what was written later may be of a commit that is under way. */
+  async others(pinned: PinnedStates, writtenBeforeMs: number): Promise<OtherFiles> {
+    const { tables, definition } = this.#options;
+    const needs = tables.otherFiles === undefined ? null : await this.#needs(pinned);
+    const found = needs === null ? [] : await tables.otherFiles!(definition, needs.versions);
+    const isOrphan = ({ modifiedAtMs }: OtherFile): boolean => modifiedAtMs !== null && modifiedAtMs < writtenBeforeMs;
+    return { orphans: found.filter(isOrphan), recent: found.filter(file => !isOrphan(file)) };
+  }
+
+  /** Deletes what other engines wrote before that time and no version names. */
+  async sweepOthers(pinned: PinnedStates, writtenBeforeMs: number): Promise<Deleted> {
+    const { orphans } = await this.others(pinned, writtenBeforeMs);
+    const names = orphans.map(({ name }) => name);
+    if (names.length > 0) await this.#options.tables.removeOthers!(this.#options.definition, names);
+    return { objects: names.length, bytes: orphans.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
 
   /** Up to which segment the stream's persisted vectors may go; 0: none. */

@@ -1,6 +1,9 @@
 import { TailwaterError } from '../../base/index.ts';
 import { type Namespace, namespaceKey, shownName, type TableName, tableKey, tableNameOf } from './names.ts';
 
+/** The key of the document. */
+export const CATALOG_KEY = 'iceberg/catalog';
+
 /** Where the metadata of a table are: `metadata` is the name of a file below the warehouse, never used twice. */
 export interface TableEntry {
   uuid: string;

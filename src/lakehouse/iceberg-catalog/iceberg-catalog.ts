@@ -3,6 +3,7 @@ import { VersionedDocument } from '../../storage/index.ts';
 import type { JsonMap } from '../iceberg/exact-json.ts';
 import type { TableFiles } from '../iceberg/table-files.ts';
 import {
+  CATALOG_KEY,
   type CatalogDocument,
   childrenOf,
   namespaceExists,
@@ -18,8 +19,6 @@ import { type Namespace, shownName, type TableName } from './names.ts';
 import { type LoadedTable, OwnTables, type TableChange } from './own-tables.ts';
 import { assertsCreation, conflict } from './requirements.ts';
 import { STREAM_NAMESPACES, StreamedTables, type StreamedTablesOptions } from './streamed-tables.ts';
-
-const DOCUMENT = 'iceberg/catalog';
 
 export interface IcebergCatalogOptions extends StreamedTablesOptions {
   /** Where the tables are that other engines write. */
@@ -37,7 +36,7 @@ export class IcebergCatalog {
   readonly #streamed: StreamedTables;
 
   constructor(options: IcebergCatalogOptions) {
-    const document = new VersionedDocument<CatalogDocument>(options.store, DOCUMENT, undefined, options.random);
+    const document = new VersionedDocument<CatalogDocument>(options.store, CATALOG_KEY, undefined, options.random);
     this.#own = new OwnTables(document, options.warehouse, options.clock, options.random);
     this.#streamed = new StreamedTables(options);
   }

@@ -1,4 +1,4 @@
-import { type Clock, crc32c, isTailwaterError, type Random, randomId, randomUuid, TailwaterError } from '../../base/index.ts';
+import { type Clock, isTailwaterError, type Random, randomId, randomUuid, TailwaterError } from '../../base/index.ts';
 import type { VersionedDocument } from '../../storage/index.ts';
 import { exactJsonBytes, type JsonMap, parseExactJson } from '../iceberg/exact-json.ts';
 import type { TableFiles } from '../iceberg/table-files.ts';
@@ -14,6 +14,7 @@ import {
   withoutTable,
   withSteps,
 } from './catalog-document.ts';
+import { checksumOf, readEntryMetadata } from './entry-metadata.ts';
 import { folderPart, namespaceKey, shownName, type TableName, tableKey } from './names.ts';
 import { planCommit, planCreation, type TableCommit, withPrevious } from './plan-commit.ts';
 import { refuse } from './reading.ts';
@@ -211,10 +212,7 @@ export class OwnTables {
   }
 
   async #metadata(entry: TableEntry): Promise<Metadata> {
-    const bytes = await this.#files.read(entry.metadata);
-    if (bytes !== null && checksumOf(bytes) === entry.crc32c) return metadataOf(parseExactJson(bytes) as JsonMap);
-    const problem = bytes === null ? 'is missing' : 'is not as it was written';
-    throw new TailwaterError('TW_DATA_DAMAGED', { detail: `${entry.metadata} ${problem}.`, data: { file: entry.metadata } });
+    return metadataOf(parseExactJson(await readEntryMetadata(this.#files, entry)) as JsonMap);
   }
 
   #nowMs(): number {
@@ -224,8 +222,4 @@ export class OwnTables {
 
 function isWithin(location: string, folder: string): boolean {
   return location === folder || (location.startsWith(`${folder}/`) && !/(^|\/)\.{1,2}(\/|$)/.test(location.slice(folder.length)));
-}
-
-function checksumOf(bytes: Uint8Array): string {
-  return crc32c(bytes).toString(16).padStart(8, '0');
 }

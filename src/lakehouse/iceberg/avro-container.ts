@@ -59,9 +59,10 @@ export function encodeContainer(
   metadata: Record<string, string>,
   sync: Uint8Array,
 ): Uint8Array {
-  const type = typeOf(schema);
+  const text = JSON.stringify(schema);
+  const type = TYPES.of(text);
   const header: Record<string, Buffer> = {
-    'avro.schema': Buffer.from(JSON.stringify(schema)),
+    'avro.schema': Buffer.from(text),
     'avro.codec': Buffer.from('null'),
   };
   for (const [name, value] of Object.entries(metadata)) header[name] = Buffer.from(value);
@@ -89,9 +90,7 @@ function decode<T>(bytes: Buffer, limits: ContainerLimits): { records: T[]; meta
   if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged('the magic is missing');
   const header = METADATA.decode(bytes, MAGIC.length);
   const metadata: Record<string, Buffer> = header.value;
-  const schema: AvroSchema = JSON.parse(String(metadata['avro.schema']));
-  if (hasFreeItems(schema)) throw damaged('its schema has lists of what takes no bytes');
-  const type = typeOf(schema);
+  const type = TYPES.of(String(metadata['avro.schema']));
   const codec = String(metadata['avro.codec'] ?? 'null');
   if (!Object.hasOwn(CODECS, codec)) throw damaged(`its codec "${codec.slice(0, 20)}" is not known`);
   const records: T[] = [];
@@ -122,6 +121,29 @@ function damaged(problem: string): TailwaterError {
   return new TailwaterError('TW_DATA_DAMAGED', { detail: `It is not a sound Avro file: ${problem}.` });
 }
 
-function typeOf(schema: AvroSchema): avro.Type {
-  return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false, registry: { long: LONG } });
+const MAX_TYPES = 64;
+const MAX_SCHEMA_LENGTH = 64 * 1024;
+
+/** Types by the text of their schema: making one compiles code, and the schemas of a table's manifests are few. */
+class Types {
+  /** In the order of their last use. */
+  readonly #known = new Map<string, avro.Type>();
+
+  /** TW_DATA_DAMAGED for a schema whose values can take no bytes. */
+  of(text: string): avro.Type {
+    const type = this.#known.get(text) ?? this.#made(text);
+    if (text.length > MAX_SCHEMA_LENGTH) return type;
+    this.#known.delete(text);
+    this.#known.set(text, type);
+    if (this.#known.size > MAX_TYPES) this.#known.delete(this.#known.keys().next().value!);
+    return type;
+  }
+
+  #made(text: string): avro.Type {
+    const schema: AvroSchema = JSON.parse(text);
+    if (hasFreeItems(schema)) throw damaged('its schema has lists of what takes no bytes');
+    return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false, registry: { long: LONG } });
+  }
 }
+
+const TYPES = new Types();

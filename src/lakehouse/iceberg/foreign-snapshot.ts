@@ -81,13 +81,11 @@ async function recordsOf<T>(
 
 /** The content of a file in the table's folder that another engine wrote. TW_BAD_REQUEST when it is not there or too large. */
 export async function readWithin(files: TableFiles, folder: string, name: string, maxBytes: number): Promise<Uint8Array> {
-  const path = `${folder}/${name}`;
   try {
-    const size = await files.size(path);
-    if (size !== null && size > maxBytes) refuse(`${name} has ${size} bytes; at most ${maxBytes} are taken.`);
-    return (size === null ? null : await files.read(path)) ?? refuse(`${name} is not there.`);
+    const content = await files.readForeign(`${folder}/${name}`, maxBytes);
+    return content ?? refuse(`${name} is not there, or was replaced while it was read.`);
   } catch (error) {
-    // Such as an object without the checksum that every object of a deployment has: nothing is damaged, it is not to be taken.
+    // Such as a name that no object of the deployment can have, or a checksum of its engine's that its content lacks: it is not to be taken.
     if (isTailwaterError(error) && error.code !== 'TW_DATA_DAMAGED') throw error;
     return refuse(`${name} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
   }

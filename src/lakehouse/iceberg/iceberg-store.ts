@@ -6,6 +6,7 @@ import type { DatasetKind } from '../columns/arrow-schema.ts';
 import { NamedReads, readError } from '../datasets/read-errors.ts';
 import type {
   FilesReplacement,
+  OtherFile,
   StagedReplacement,
   TableStaging,
   TableStore,
@@ -15,6 +16,7 @@ import type {
 import type { TableSchema } from '../table-types.ts';
 import { DUCK_DEFAULTS, Duck, type DuckSettings } from './duck.ts';
 import { FileChecks } from './file-checks.ts';
+import { otherFiles } from './foreign-files.ts';
 import { ICEBERG_DEFAULTS, type IcebergContext, type IcebergSettings } from './iceberg-context.ts';
 import { IcebergStaging } from './iceberg-staging.ts';
 import { IcebergVersion } from './iceberg-version.ts';
@@ -107,6 +109,14 @@ export class IcebergTableStore implements TableStore {
       keep.map(versions => versions.rows),
     );
     await pruneDataset(this.#context, definition.incarnation, 'changes', changes);
+  }
+
+  otherFiles({ incarnation }: StreamDefinition, keep: readonly TableVersions[]): Promise<OtherFile[]> {
+    return otherFiles(this.#context, incarnation, keep);
+  }
+
+  removeOthers(_definition: StreamDefinition, names: readonly string[]): Promise<void> {
+    return this.#context.files.remove(names);
   }
 
   async drop(incarnation: string): Promise<void> {

@@ -99,6 +99,14 @@ export interface TableFile {
   sequenceNumber: number;
 }
 
+/** Between which values of one field of the partition the files of a manifest lie. */
+export interface PartitionSummary {
+  containsNull: boolean;
+  /** In Iceberg's binary form; null: no file has a value. */
+  lower: Uint8Array | null;
+  upper: Uint8Array | null;
+}
+
 /** A manifest, as the manifest list describes it. */
 export interface ManifestFile {
   /** Its name in the table's `metadata` folder. */
@@ -110,6 +118,8 @@ export interface ManifestFile {
   minSequenceNumber: number;
   snapshotId: Id;
   counts: Record<'added' | 'existing' | 'deleted', { files: number; rows: number }>;
+  /** Per field of the partition; null where the list of an earlier release has none. */
+  partitions: PartitionSummary[] | null;
 }
 
 export type EntryStatus = 'existing' | 'added' | 'deleted';

@@ -1,6 +1,14 @@
 import { type AvroSchema, decodeContainer, encodeContainer } from './avro-container.ts';
 import type { Id } from './exact-json.ts';
-import type { EntryStatus, ManifestEntry, ManifestFile, PartitionSpec, PartitionValue, TableFile } from './iceberg-types.ts';
+import type {
+  EntryStatus,
+  ManifestEntry,
+  ManifestFile,
+  PartitionSpec,
+  PartitionSummary,
+  PartitionValue,
+  TableFile,
+} from './iceberg-types.ts';
 import { avroName, MANIFEST_LIST_SCHEMA } from './manifest-schemas.ts';
 
 /** What manifests say that is the same for all files of a table. */
@@ -59,6 +67,13 @@ interface ListRecord {
   added_rows_count: number;
   existing_rows_count: number;
   deleted_rows_count: number;
+  partitions: SummaryRecord[] | null;
+}
+
+interface SummaryRecord {
+  contains_null: boolean;
+  lower_bound: Uint8Array | null;
+  upper_bound: Uint8Array | null;
 }
 
 export function encodeManifest(context: ManifestContext, content: 0 | 1, entries: readonly ManifestEntry[]): Uint8Array {
@@ -106,7 +121,7 @@ export function encodeManifestList(
     added_rows_count: counts.added.rows,
     existing_rows_count: counts.existing.rows,
     deleted_rows_count: counts.deleted.rows,
-    partitions: null,
+    partitions: manifest.partitions?.map(summaryRecord) ?? null,
     key_metadata: null,
   }));
   const metadata = {
@@ -132,6 +147,12 @@ export function decodeManifestList(bytes: Uint8Array): ManifestFile[] {
       existing: { files: record.existing_files_count, rows: record.existing_rows_count },
       deleted: { files: record.deleted_files_count, rows: record.deleted_rows_count },
     },
+    partitions:
+      record.partitions?.map(({ contains_null, lower_bound, upper_bound }) => ({
+        containsNull: contains_null,
+        lower: lower_bound,
+        upper: upper_bound,
+      })) ?? null,
   }));
 }
 
@@ -141,6 +162,7 @@ export function manifestFile(
   content: 0 | 1,
   snapshot: { id: Id; sequenceNumber: number },
   entries: readonly ManifestEntry[],
+  partitions: PartitionSummary[],
 ): ManifestFile {
   const counts: ManifestFile['counts'] = {
     added: { files: 0, rows: 0 },
@@ -153,7 +175,13 @@ export function manifestFile(
   }
   const live = entries.filter(({ status }) => status !== 'deleted').map(({ file }) => file.sequenceNumber);
   const common = { name, length, content, specId: 0, snapshotId: snapshot.id, sequenceNumber: snapshot.sequenceNumber };
-  return { ...common, minSequenceNumber: Math.min(snapshot.sequenceNumber, ...live), counts };
+  return { ...common, minSequenceNumber: Math.min(snapshot.sequenceNumber, ...live), counts, partitions };
+}
+
+/** No field of a partition is a floating-point number, so none is NaN. */
+function summaryRecord({ containsNull, lower, upper }: PartitionSummary): object {
+  const bytesOf = (bound: Uint8Array | null): Buffer | null => (bound === null ? null : Buffer.from(bound));
+  return { contains_null: containsNull, contains_nan: false, lower_bound: bytesOf(lower), upper_bound: bytesOf(upper) };
 }
 
 /** Folders move, and files keep their names: what an address says before the last slash is for other engines. */

@@ -2,7 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { equalBytes, TailwaterError } from '../../base/index.ts';
 import { listAll, listNames, type ObjectCache, type ObjectStore, storageError } from '../../storage/index.ts';
-import type { TableFiles } from './table-files.ts';
+import { requireAtMost, type TableFiles } from './table-files.ts';
 
 export interface ObjectTableFilesOptions {
   /** The whole deployment's. */
@@ -79,6 +79,16 @@ export class ObjectTableFiles implements TableFiles {
     });
   }
 
+  async readForeign(name: string, maxBytes: number): Promise<Uint8Array | null> {
+    const { store } = this.#options;
+    const key = this.#key(name);
+    const found = await store.head(key);
+    if (found === null || found.etag === '') return null;
+    requireAtMost(maxBytes, name, found.size);
+    const content = await store.get(key, { foreign: { etag: found.etag } });
+    return content?.bytes.length === found.size ? content.bytes : null;
+  }
+
   async create(name: string, bytes: Uint8Array): Promise<boolean> {
     const { store } = this.#options;
     const key = this.#key(name);
@@ -112,6 +122,17 @@ export class ObjectTableFiles implements TableFiles {
 
   async size(name: string): Promise<number | null> {
     return (await this.#options.store.head(this.#key(name)))?.size ?? null;
+  }
+
+  async below(folder: string): Promise<string[]> {
+    const names: string[] = [];
+    const prefix = this.#key(folder === '' ? '' : `${folder}/`);
+    for await (const { key } of listAll(this.#options.store, prefix)) names.push(key.slice(prefix.length));
+    return names;
+  }
+
+  async modifiedAtMs(name: string): Promise<number | null> {
+    return (await this.#options.store.head(this.#key(name)))?.modifiedAtMs ?? null;
   }
 
   async remove(names: readonly string[]): Promise<void> {

@@ -1,6 +1,7 @@
+import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { ArrowBatch } from '../columns/arrow.ts';
+import { ChunkReader, readNumbers } from './chunk-reader.ts';
 import { type Duck, duckText } from './duck.ts';
-import { readNumbers, toBatch } from './duck-columns.ts';
 import { sqlType } from './fields.ts';
 import type { IcebergField, TableFile } from './iceberg-types.ts';
 
@@ -34,25 +35,35 @@ export interface ReadBatch {
   places: { file: Float64Array; position: Float64Array } | null;
 }
 
-/** The live rows of data files, in the order of files and positions unless many threads read. */
+/**
+ * The live rows of data files, in the order of files and positions unless many threads read. A batch may be used until the next one is asked for, and is
+ * put together while DuckDB reads the one after it.
+ */
 export async function* readFiles(duck: Duck, query: FileQuery, options: { places?: boolean } = {}): AsyncGenerator<ReadBatch> {
   if (query.files.length === 0) return;
   const placed = (options.places ?? false) || query.files.some(file => file.deleted !== null);
   const connection = await duck.connect();
   let release = (): void => {};
+  let next: Promise<DuckDBDataChunk | null> | null = null;
   try {
     release = await query.hold(query.files);
     const result = await connection.stream(selectOf(query, placed));
+    const reader = new ChunkReader(query.fields);
+    next = result.fetchChunk();
     for (;;) {
-      const chunk = await result.fetchChunk();
+      const chunk = await next;
       if (chunk === null || chunk.rowCount === 0) return;
-      const batch = toBatch(query.fields, chunk);
+      next = result.fetchChunk();
+      // It is awaited when it is asked for, or at the end.
+      next.catch(() => {});
+      const batch = reader.read(chunk);
       const places = placed
         ? { file: readNumbers(chunk, query.fields.length), position: readNumbers(chunk, query.fields.length + 1) }
         : null;
       yield { batch, live: liveRows(query.files, chunk.rowCount, places), places };
     }
   } finally {
+    await next?.catch(() => {});
     connection.closeSync();
     release();
   }

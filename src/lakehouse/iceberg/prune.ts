@@ -32,7 +32,8 @@ export async function pruneDataset(
   await context.files.remove([...lists, ...data]);
 }
 
-async function neededNames(
+/** Those that the versions name, without their folders. */
+export async function neededNames(
   context: Pick<IcebergContext, 'loader'>,
   folder: string,
   keep: ReadonlySet<number>,
@@ -47,6 +48,10 @@ async function neededNames(
   return needed;
 }
 
+/** Of a draft: the version that it is based on, and its random id. The id keeps UUIDs apart, some of which begin with eight digits. */
+const DRAFT = /^(\d{8,})-[0-9a-z]{16}-/;
+const UNFINISHED_VERSION = /^v(\d+)\.metadata\.json\.\w+\.tmp$/;
+
 /** Whether a file is named as Tailwater names those of its drafts and versions; no other engine's is. */
 export function isOwnName(name: string): boolean {
   return versionOfName(name) !== undefined || baseOf(name) < Number.POSITIVE_INFINITY;
@@ -54,8 +59,8 @@ export function isOwnName(name: string): boolean {
 
 /** Also of what a writer that was cut off left: it was based on a version before the one that it was about to name. */
 function baseOf(name: string): number {
-  const digits = /^(\d{8,})-/.exec(name)?.[1];
+  const digits = DRAFT.exec(name)?.[1];
   if (digits !== undefined) return Number(digits);
-  const next = /^v(\d+)\.metadata\.json\.\w+\.tmp$/.exec(name)?.[1];
+  const next = UNFINISHED_VERSION.exec(name)?.[1];
   return next === undefined ? Number.POSITIVE_INFINITY : Number(next) - 1;
 }

@@ -7,6 +7,7 @@ import { manifestSchema } from './manifest-schemas.ts';
 import { encodeManifest, encodeManifestList, type ManifestContext, manifestFile, nameOf } from './manifests.ts';
 import { currentSchema, encodeMetadata, firstMetadata, withFields, withLog, withSnapshot } from './metadata.ts';
 import { checksumOf } from './parquet-writer.ts';
+import { partitionSummaries } from './partition-summaries.ts';
 import { partitionTypes, sortFields } from './partitioning.ts';
 import { snapshotSummary } from './summary.ts';
 import { type DraftOutcome, specOf, type TableDraft } from './table-draft.ts';
@@ -136,7 +137,8 @@ class Publication {
     if (entries.length === 0) return [];
     const { fields } = currentSchema(this.#metadata);
     const spec = this.#metadata['partition-specs'][0];
-    const schema = manifestSchema(spec.fields, partitionTypes(spec, fields));
+    const types = partitionTypes(spec, fields);
+    const schema = manifestSchema(spec.fields, types);
     const { name, length } = await this.#write(`m${++this.#count}`, sync => {
       const context: ManifestContext = {
         schema,
@@ -147,7 +149,8 @@ class Publication {
       };
       return encodeManifest(context, content, entries);
     });
-    return [manifestFile(name, length, content, { id: this.#id, sequenceNumber: this.#sequenceNumber }, entries)];
+    const snapshot = { id: this.#id, sequenceNumber: this.#sequenceNumber };
+    return [manifestFile(name, length, content, snapshot, entries, partitionSummaries(types, entries))];
   }
 
   async #write(part: string, encode: (sync: Uint8Array) => Uint8Array): Promise<{ name: string; length: number }> {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
-import { type Random, randomId, systemRandom } from '../../base/index.ts';
+import { type Random, randomId, systemRandom, TailwaterError } from '../../base/index.ts';
 import { type FileSystem, nodeFileSystem, storageError } from '../../storage/index.ts';
 
 /**
@@ -16,6 +16,11 @@ export interface TableFiles {
   hold(names: readonly string[]): Promise<() => void>;
   /** Null when there is no such file. */
   read(name: string): Promise<Uint8Array | null>;
+  /**
+   * The content that a file of another engine has at one moment: whole, of one version. Null when there is none or it is being replaced.
+   * TW_BAD_REQUEST when it has more than `maxBytes`.
+   */
+  readForeign(name: string, maxBytes: number): Promise<Uint8Array | null>;
   /** Durable when it returns; false when the name is taken. */
   create(name: string, bytes: Uint8Array): Promise<boolean>;
   /** Gives a file that an engine wrote, and which has this content, its name: durable, content and name, when it returns. */
@@ -23,7 +28,11 @@ export interface TableFiles {
   makeFolder(folder: string): Promise<void>;
   /** Names within the folder; none when there is no such folder. */
   list(folder: string): Promise<string[]>;
+  /** Names of all files below the folder, with slashes. */
+  below(folder: string): Promise<string[]>;
   size(name: string): Promise<number | null>;
+  /** Null when there is no such file, or it is not known when it was written. */
+  modifiedAtMs(name: string): Promise<number | null>;
   /** One after another. No error for what is not there. */
   remove(names: readonly string[]): Promise<void>;
   removeFolder(folder: string): Promise<void>;
@@ -63,6 +72,12 @@ export class LocalTableFiles implements TableFiles {
       if (isMissing(error)) return null;
       throw error;
     }
+  }
+
+  async readForeign(name: string, maxBytes: number): Promise<Uint8Array | null> {
+    const size = await this.size(name);
+    if (size !== null) requireAtMost(maxBytes, name, size);
+    return size === null ? null : this.read(name);
   }
 
   async create(name: string, bytes: Uint8Array): Promise<boolean> {
@@ -120,6 +135,26 @@ export class LocalTableFiles implements TableFiles {
     return (await this.#fs.stat(this.enginePath(name)))?.size ?? null;
   }
 
+  async below(folder: string): Promise<string[]> {
+    const names: string[] = [];
+    const walk = async (inner: string): Promise<void> => {
+      const entries = await this.#fs.readdir(this.enginePath(`${folder}/${inner}`)).catch(error => {
+        if (isMissing(error)) return [];
+        throw error;
+      });
+      for (const { name, isDirectory } of entries) {
+        if (isDirectory) await walk(`${inner}${name}/`);
+        else names.push(inner + name);
+      }
+    };
+    await walk('');
+    return names;
+  }
+
+  async modifiedAtMs(name: string): Promise<number | null> {
+    return (await this.#fs.stat(this.enginePath(name)))?.modifiedAtMs ?? null;
+  }
+
   async remove(names: readonly string[]): Promise<void> {
     for (const name of names) {
       await this.#fs.unlink(this.enginePath(name)).catch(error => {
@@ -142,6 +177,12 @@ export class LocalTableFiles implements TableFiles {
       await file.close();
     }
   }
+}
+
+/** TW_BAD_REQUEST. */
+export function requireAtMost(maxBytes: number, name: string, size: number): void {
+  if (size <= maxBytes) return;
+  throw new TailwaterError('TW_BAD_REQUEST', { detail: `${name} has ${size} bytes; at most ${maxBytes} are taken.` });
 }
 
 function isMissing(error: unknown): boolean {

@@ -91,13 +91,13 @@ export class Collections {
   }
 
   #count(report: CollectionReport): void {
-    const { log, states, statistics, vectors, dropped, problems } = report;
+    const { log, states, statistics, vectors, dropped, others, problems } = report;
     this.#last = report;
     this.#sums.runs++;
     this.#sums.segments += log.reduce((sum, shard) => sum + shard.segments, 0);
     this.#sums.states += states;
-    this.#sums.objects += statistics.objects + vectors.objects + dropped.objects;
-    this.#sums.bytes += statistics.bytes + vectors.bytes + dropped.bytes;
+    this.#sums.objects += statistics.objects + vectors.objects + dropped.objects + others.objects;
+    this.#sums.bytes += statistics.bytes + vectors.bytes + dropped.bytes + others.bytes;
     this.#sums.droppedStreams += dropped.streams;
     this.#sums.problems += problems.length;
     if (this.#sums.segments + states > 0 || problems.length > 0) this.#options.logger.debug(report, 'Collected');

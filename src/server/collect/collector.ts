@@ -16,7 +16,7 @@ export interface CollectorOptions {
   /** The journal of the catalog. */
   catalog: Journal;
   store: ObjectStore;
-  tables: Pick<TableStore, 'prune' | 'drop' | 'incarnations'>;
+  tables: Pick<TableStore, 'prune' | 'drop' | 'incarnations' | 'otherFiles' | 'removeOthers'>;
   pins: Pins;
   clock: Clock;
   logger?: Logger;
@@ -188,11 +188,22 @@ export class Collector {
       await this.#attemptTable(report, table, async () => {
         const pinned = heldStates(holds, definition.incarnation);
         noteOrphans(report, report.statistics, await collection.orphans(pinned));
+        const { orphans, recent } = await collection.others(pinned, this.#othersBeforeMs());
+        noteOrphans(
+          report,
+          report.others,
+          orphans.map(({ name, bytes }) => ({ key: `file of another engine ${name}`, size: bytes })),
+        );
+        report.others.recent.push(...recent.map(({ name }) => name));
         const through = await collection.vectorsThroughSegment(pinned.numbers, floor);
         if (through > 0) noteOrphans(report, report.vectors, await vectorsThrough(store, definition.incarnation, through));
       });
     }
     report.orphans.push(...unfinished.map(name => `temporary file ${name}`));
+  }
+
+  #othersBeforeMs(): number {
+    return this.#options.clock.nowMs() - this.#settings.otherEnginesGraceMs;
   }
 
   #floors(): Promise<number[]> {
@@ -223,6 +234,7 @@ export class Collector {
     const { definition, collection } = table;
     const pinned = heldStates(holds, definition.incarnation);
     addDeleted(report.statistics, await collection.sweep(pinned, thorough));
+    if (thorough) addDeleted(report.others, await collection.sweepOthers(pinned, this.#othersBeforeMs()));
     if (definition.embed === null) return;
     const through = await collection.vectorsThroughSegment(pinned.numbers, Math.min(...(await this.#floors())));
     if (through > 0) addDeleted(report.vectors, await deleteVectors(this.#options.store, definition.incarnation, through));

@@ -26,6 +26,8 @@ export interface CollectionReport {
   vectors: Deleted;
   /** What streams that were deleted left behind. */
   dropped: Deleted & { streams: number };
+  /** What other engines left in the folders of streams' tables; `recent`, with `dryRun`: what may be of a commit that is under way. */
+  others: Deleted & { recent: string[] };
   /** Entries of the catalog given up. */
   catalogEntries: number;
   pins: { active: number; removed: number };
@@ -46,6 +48,7 @@ export function emptyReport(dryRun: boolean): CollectionReport {
     statistics: none(),
     vectors: none(),
     dropped: { streams: 0, ...none() },
+    others: { ...none(), recent: [] },
     catalogEntries: 0,
     pins: { active: 0, removed: 0 },
     temporaries: 0,

@@ -12,6 +12,11 @@ export interface CollectionSettings {
   logHistoryMs: number;
   /** Table states go once they are older than history by this share of it, all that are older than history at once. Default 0.125. */
   historySlack: number;
+  /**
+   * What other engines wrote into the folders of a stream's Iceberg table, and no version names, may be of a commit that is under way for so long.
+   * Default 24 h.
+   */
+  otherEnginesGraceMs: number;
   /** The catalog's entries go once there are so many beside its checkpoint. Default 100. */
   catalogEntries: number;
 }
@@ -22,5 +27,6 @@ export const COLLECTION_DEFAULTS: CollectionSettings = {
   logRetainBytes: 0,
   logHistoryMs: 24 * 3_600_000,
   historySlack: 0.125,
+  otherEnginesGraceMs: 24 * 3_600_000,
   catalogEntries: 100,
 };

@@ -50,6 +50,7 @@ export function nodeConfig(config: Config, env: Readonly<Record<string, string |
       'logRetainMs',
       'logRetainBytes',
       'logHistoryMs',
+      'otherEnginesGraceMs',
       'maxFloorLagMs',
       'maxFloorLagBytes',
     ]),

@@ -291,6 +291,11 @@ const WORK: readonly Setting[] = [
     'How long the log is kept for exact instants between two table states, within a stream’s history.',
   ),
   integer(
+    'collection.otherEnginesGraceMs',
+    ms(folder.collection.otherEnginesGraceMs),
+    'How old files must be that other engines left in the folders of streams’ tables, to be deleted by a thorough collection.',
+  ),
+  integer(
     'collection.maxFloorLagMs',
     ms(folder.collection.maxFloorLagMs, s3.collection.maxFloorLagMs, 1000),
     'A stream that keeps the log for longer is compacted.',

@@ -13,19 +13,25 @@ const MAX_ATTEMPTS = 5;
 export async function checkFormatDocument(store: ObjectStore): Promise<void> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const found = await store.get(FORMAT_KEY);
-    if (found !== null) return checkVersion(found.bytes);
+    if (found !== null) return void checkVersion(found.bytes);
     const bytes = utf8(`${JSON.stringify({ formatVersion: FORMAT_VERSION })}\n`);
     if ((await store.put(FORMAT_KEY, bytes, { ifAbsent: true })).kind === 'ok') return;
   }
   throw new TailwaterError('TW_STORAGE_UNAVAILABLE', { detail: `${FORMAT_KEY} could neither be read nor be created.` });
 }
 
-function checkVersion(bytes: Uint8Array): void {
+/** Creates nothing: null when it is not there. */
+export async function readFormatDocument(store: ObjectStore): Promise<number | null> {
+  const found = await store.get(FORMAT_KEY);
+  return found === null ? null : checkVersion(found.bytes);
+}
+
+function checkVersion(bytes: Uint8Array): number {
   const version = versionIn(fromUtf8(bytes));
   if (version === null) {
     throw new TailwaterError('TW_DATA_DAMAGED', { detail: `${FORMAT_KEY} names no format.`, data: { key: FORMAT_KEY } });
   }
-  if (version <= FORMAT_VERSION) return;
+  if (version <= FORMAT_VERSION) return version;
   throw new TailwaterError('TW_FORMAT_TOO_NEW', {
     detail: `The deployment has format ${version}; this version reads up to ${FORMAT_VERSION}.`,
   });

@@ -21,9 +21,9 @@ import {
   withCache,
   withRetries,
 } from '../../storage/index.ts';
-import { type DataFolder, SHARD } from '../data-folder.ts';
+import { closeDataFolder, type DataFolder, SHARD } from '../data-folder.ts';
 import { tracedStore } from '../tracing/traced-store.ts';
-import { checkFormatDocument } from './format-document.ts';
+import { checkFormatDocument, readFormatDocument } from './format-document.ts';
 import { componentOf, isImmutable, TABLES } from './keys.ts';
 
 /** A deployment whose only state is below a prefix of a bucket; any number of nodes share it. Plain data: a child process is told it. */
@@ -47,6 +47,10 @@ export const CACHE_DEFAULTS = { maxDiskBytes: 8 * 1024 ** 3, maxMemoryBytes: 256
 /** Fewer, larger commits than on a disk: each costs requests, whatever its size. One fragment each, where rows are small. */
 const STEPS: Partial<CompactionSettings> = { maxStepRows: 450_000, maxStepBytes: 128 * 1024 ** 2 };
 const MAX_APPEND_ROWS = 450_000;
+const CHECK_ALL = { checkedBytes: Number.POSITIVE_INFINITY };
+
+/** Of the log's entries. */
+export const LOG_PREFIX = `log/${SHARD}`;
 
 /** As one of its nodes. Throws TW_STORE_UNSAFE (S4), TW_FORMAT_TOO_NEW, TW_SETTING, TW_STORAGE_UNAVAILABLE. */
 export async function openS3Deployment(storage: S3Storage, random: Random): Promise<DataFolder> {
@@ -58,7 +62,21 @@ export async function openS3Deployment(storage: S3Storage, random: Random): Prom
 
 /** Beside a node that opened it, as its compaction process. */
 export async function joinS3Deployment(storage: S3Storage, random: Random, threads?: number): Promise<DataFolder> {
-  return composed(storage, s3StoreOf(storage.s3, random), random, threads);
+  return composed(storage, s3StoreOf(storage.s3, random), random, threads === undefined ? {} : { threads });
+}
+
+export interface VerifiedDeployment {
+  folder: DataFolder;
+  /** Of the layout; null when there is no deployment. TW_FORMAT_TOO_NEW, TW_DATA_DAMAGED. */
+  formatVersion(): Promise<number | null>;
+  close(): Promise<void>;
+}
+
+/** For who verifies it: writes nothing, and reads every object from the store itself. Files of tables are copied into the cache, which must be empty. */
+export async function joinDeploymentToVerify(storage: S3Storage, random: Random): Promise<VerifiedDeployment> {
+  const base = s3StoreOf(storage.s3, random);
+  const folder = await composed(storage, base, random, { verifying: true });
+  return { folder, formatVersion: () => readFormatDocument(base.store), close: () => closeDataFolder(folder) };
 }
 
 interface Base {
@@ -72,12 +90,23 @@ function s3StoreOf(s3: S3Settings, random: Random): Base {
   return { store: withRetries(meter.wrap(createS3Store(s3)), { clock: systemClock, random }), meter };
 }
 
-async function composed({ s3, cache: settings }: S3Storage, base: Base, random: Random, threads?: number): Promise<DataFolder> {
+/** `verifying`: no object comes from the cache, and files of any size are compared with their checksums. */
+interface Composition {
+  threads?: number;
+  verifying?: boolean;
+}
+
+async function composed(
+  { s3, cache: settings }: S3Storage,
+  base: Base,
+  random: Random,
+  { threads, verifying = false }: Composition = {},
+): Promise<DataFolder> {
   const run = `${process.pid}-${randomId(random)}`;
   const { folder, maxDiskBytes, maxMemoryBytes } = settings;
   const bounds = { maxDiskBytes, maxMemoryBytes };
   const cache = await ObjectCache.open({ fs: nodeFileSystem, random, folder, ...bounds, owner: run, isGone });
-  const store = withCache(tracedStore(base.store), cache, isImmutable);
+  const store = verifying ? base.store : withCache(tracedStore(base.store), cache, isImmutable);
   const address = addressOf(s3);
   const filesAt = (prefix: string): Promise<ObjectTableFiles> =>
     ObjectTableFiles.open({ store, prefix, address, cache, spoolFolder: join(folder, 'spool', run) });
@@ -88,10 +117,10 @@ async function composed({ s3, cache: settings }: S3Storage, base: Base, random: 
     lock: null,
     shared: true,
     store,
-    journal: new ObjectJournal(store, `log/${SHARD}`),
+    journal: new ObjectJournal(store, LOG_PREFIX),
     tables: new FormatTableStore({
       lance: await LanceTableStore.open(lance, { maxAppendRows: MAX_APPEND_ROWS }),
-      iceberg: await IcebergTableStore.open('', { files: files.iceberg, duck }),
+      iceberg: await IcebergTableStore.open('', { files: files.iceberg, duck, settings: verifying ? CHECK_ALL : {} }),
     }),
     places: { lance: `${address}/${TABLES.lance}`, iceberg: `${address}/${TABLES.iceberg}` },
     files,

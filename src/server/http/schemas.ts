@@ -117,7 +117,10 @@ export const ScanQuery = Type.Object(
   {
     format: Type.Optional(oneOf(['arrow', 'ndjson', 'parquet'], { description: 'Default arrow: an Arrow IPC stream.' })),
     columns: Type.Optional(
-      Type.String({ description: 'Names with commas between them. Default: place, key, times, every user column, _extra.' }),
+      Type.String({
+        description:
+          'Names with commas between them. Default: place, key, times, every user column, _extra. By name also _text and _embedding, what rows are searched by.',
+      }),
     ),
     filter: Type.Optional(Type.String({ description: 'A filter of queries, as JSON.' })),
     tail: Type.Optional(Type.Boolean({ description: 'false: only what has been compacted into the table.' })),

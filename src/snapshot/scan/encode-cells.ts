@@ -7,6 +7,7 @@ import {
   BytesReader,
   Int64Reader,
   NumberReader,
+  VectorReader,
 } from '../../lakehouse/index.ts';
 
 /** The JSON text of a cell, or null for SQL's NULL. */
@@ -33,8 +34,17 @@ export function cellEncoder(field: ArrowField, data: ArrowData, isJson: boolean)
     const integers = new Int64Reader(data);
     return row => (integers.isNull(row) ? null : integers.digits(row));
   }
+  if (arrow.DataType.isFixedSizeList(type)) {
+    const vectors = new VectorReader(data, type.listSize);
+    return row => vectorText(vectors.vector(row));
+  }
   const numbers = new NumberReader(data);
   return row => (numbers.isNull(row) ? null : String(numbers.number(row)));
+}
+
+/** With all digits of the numbers of 32 bits. JSON has no other numbers than finite ones. */
+function vectorText(vector: Float32Array | null): string | null {
+  return vector === null ? null : JSON.stringify(Array.from(vector));
 }
 
 /** A column of ASCII that needs no escapes is decoded once, and its cells are parts of that; null for any other. */

@@ -24,11 +24,16 @@ export function defaultColumns(schema: TableSchema): string[] {
   return [...DEFAULT_SYSTEM_COLUMNS, ...schema.columns.map(column => column.name), '_extra'];
 }
 
+/** Of those that are made for search, which a schema has where they are asked for. */
+function derivedColumns({ text, dimensions }: TableSchema): string[] {
+  return [...(text ? ['_text'] : []), ...(dimensions === null ? [] : ['_embedding'])];
+}
+
 /** The fields of these columns; a user column may be named by its path as well. TW_UNKNOWN_FIELD, TW_BAD_REQUEST for none or one twice. */
 export function resolveColumns(schema: TableSchema, columns: readonly string[]): { names: string[]; fields: ArrowField[] } {
   if (columns.length === 0) throw new TailwaterError('TW_BAD_REQUEST', { detail: 'Name at least one column.' });
   const byPath = new Map(schema.columns.map(column => [column.path, column.name]));
-  const known = new Set([...SYSTEM_COLUMNS, ...schema.columns.map(column => column.name)]);
+  const known = new Set([...SYSTEM_COLUMNS, ...derivedColumns(schema), ...schema.columns.map(column => column.name)]);
   const names = columns.map(name => (known.has(name) ? name : byPath.get(name)) ?? unknownColumn(name, known));
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new TailwaterError('TW_BAD_REQUEST', { detail: `Column "${twice}" is named twice.` });
@@ -62,7 +67,7 @@ export class ScanSchemas {
     this.#clock = clock;
   }
 
-  /** Without text and embedding, which are derived and no column of a scan. */
+  /** Without text and embedding, which are derived: `withDerived` adds them. */
   of(pinned: Pinned): Promise<TableSchema> {
     const turn = this.#turn.then(() => this.#of(pinned));
     this.#turn = turn.catch(() => {});

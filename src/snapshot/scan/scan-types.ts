@@ -5,7 +5,7 @@ import type { Consistency } from '../snapshot-types.ts';
 
 /** What a caller may ask of a scan. */
 export interface ScanRequest {
-  /** Names of columns. Default: position, key and times, every user column, and `_extra`. */
+  /** Names of columns. Default: position, key and times, every user column, and `_extra`. Also `_text` and `_embedding`. */
   columns?: readonly string[];
   /** The filter language of queries; rows that match by their JSON value. */
   filter?: JsonObject;

@@ -6,6 +6,7 @@ import type { LiveStreams } from '../live-streams.ts';
 import { freshnessOf, headsOf, type Pinned, tokenOf, watermarkOf } from '../pinned.ts';
 import { DEFAULT_DEADLINE_MS, type Pinner } from '../pinner.ts';
 import type { Freshness } from '../snapshot-types.ts';
+import { onlyAsked, type VectorSource, withDerived } from './derived-columns.ts';
 import { LEASE_MS, leasedBatches } from './leased-batches.ts';
 import { mergedScan } from './merged-scan.ts';
 import { defaultColumns, jsonColumnsOf, resolveColumns, ScanSchemas } from './scan-schema.ts';
@@ -17,6 +18,8 @@ export interface ScannerOptions {
   streams: LiveStreams;
   pinner: Pinner;
   pins: Pins;
+  /** Of fresh rows. */
+  embeddings: VectorSource;
   clock: Clock;
 }
 
@@ -51,10 +54,11 @@ export class Scanner {
     const checked = checkedRequest(request);
     const pinned = await pinner.pin(definition, request.consistency, clock.nowMs() + DEFAULT_DEADLINE_MS);
     const schema = await this.schemas.of(pinned);
-    const { names, fields } = resolveColumns(schema, request.columns ?? defaultColumns(schema));
+    const derived = withDerived(schema, definition);
+    const { names, fields } = resolveColumns(derived, request.columns ?? defaultColumns(schema));
     const plan: ScanPlan = {
       ...checked,
-      schema,
+      schema: onlyAsked(derived, names),
       columns: names,
       fields,
       conditions: [],
@@ -63,13 +67,21 @@ export class Scanner {
     };
     const token = tokenOf(pinned);
     const options = { clock, token, afterSeq: plan.afterSeq, ...(signal === undefined ? {} : { signal }) };
-    const freshness = freshnessOf(pinned, clock.nowMs(), plan.tail ? [] : skippedTail(pinned));
+    const missing = plan.schema.dimensions === null ? [] : await this.#missingVectors(pinned, plan);
+    const freshness = freshnessOf(pinned, clock.nowMs(), [...(plan.tail ? [] : skippedTail(pinned)), ...missing]);
     return { fields, jsonColumns: jsonColumnsOf(schema), freshness, token, batches: this.#leased(pinned, plan, options) };
+  }
+
+  async #missingVectors(pinned: Pinned, { tail }: ScanPlan): Promise<Freshness['skipped']> {
+    await this.#options.embeddings.caughtUp(pinned.definition);
+    const missing = (pinned.table?.state.nullVectors ?? 0) + (tail ? pinned.tail.missingVectors() : 0);
+    return missing === 0 ? [] : [{ leg: 'vector', reason: `${missing} rows have no embedding yet: theirs is null.` }];
   }
 
   /** The pin comes with the first batch, so that a scan nobody reads leaves none. */
   async *#leased(pinned: Pinned, plan: ScanPlan, options: Parameters<typeof leasedBatches>[2]): AsyncGenerator<ScanBatch> {
-    yield* leasedBatches(mergedScan(pinned, plan, options.clock), await this.pin(pinned), options);
+    const batches = mergedScan(pinned, plan, options.clock, this.#options.embeddings);
+    yield* leasedBatches(batches, await this.pin(pinned), options);
   }
 
   /** Keeps the table state from the collector (J9), also when the tag that kept it is deleted. None when there is no table. */

@@ -34,7 +34,8 @@ type TestOf = (dataOf: (column: string) => ArrowData, batch: ColumnBatch) => Tes
 export async function* tableRows(pinned: Pinned, view: TableView, plan: ScanPlan, clock: Clock): AsyncGenerator<ScanRows> {
   const { schema } = view.state;
   const tests = [hidingTest(await hiddenKeys(pinned, view, plan, clock)), shardTest(plan), filterTest(plan.filter, schema)];
-  const present = plan.columns.filter((_, index) => fieldsOf(schema, [plan.columns[index]])[0] !== undefined);
+  const fields = fieldsOf(schema, plan.columns);
+  const present = plan.columns.filter((_, index) => fields[index] !== undefined);
   const columns = [...new Set([...present, ...(plan.ordered ? ['_seq'] : []), ...tests.flatMap(test => test?.columns ?? [])])];
   if (columns.length === 0) columns.push('_partition');
   const where = whereOf(plan, schema);
@@ -45,7 +46,6 @@ export async function* tableRows(pinned: Pinned, view: TableView, plan: ScanPlan
       batch,
       tests.map(test => test?.of(dataOf, batch)).filter(test => test !== undefined),
     );
-    const fields = fieldsOf(schema, plan.columns);
     yield {
       ...selected,
       columns: plan.fields.map((field, index) => columnOf(field, fields[index], dataOf, batch.rows, isDeclared)),
@@ -105,6 +105,11 @@ function nulls({ type }: ArrowField, rows: number): ArrowData {
   const facts = { type: type as import('apache-arrow').Utf8, length: rows, nullCount: rows, nullBitmap };
   if (arrow.DataType.isUtf8(type))
     return arrow.makeData({ ...facts, valueOffsets: new Int32Array(rows + 1), data: new Uint8Array(0) });
+  if (arrow.DataType.isFixedSizeList(type)) {
+    const length = rows * type.listSize;
+    const child = arrow.makeData({ type: new arrow.Float32(), length, nullCount: 0, data: new Float32Array(length) });
+    return arrow.makeData({ type, length: rows, nullCount: rows, nullBitmap, child });
+  }
   const data = arrow.DataType.isBool(type)
     ? nullBitmap
     : arrow.DataType.isFloat(type)

@@ -3,6 +3,7 @@ import { columnsOfRows, Int64Reader, type TableRow } from '../../lakehouse/index
 import { matches } from '../../streams/index.ts';
 import type { Pinned } from '../pinned.ts';
 import { mayHold } from './conditions.ts';
+import { derivedOf, type VectorSource } from './derived-columns.ts';
 import { plainExtra } from './plain-extra.ts';
 import { type ScanRows, shardOf } from './scan-rows.ts';
 import { parsed } from './scan-schema.ts';
@@ -13,7 +14,12 @@ const CHUNK_BYTES = 1024 * 1024;
 const SLICE_MS = 5;
 
 /** The rows of the tail that the plan wants, in rising `_seq`, as the columns a table would hold them in. */
-export async function* tailRows(pinned: Pinned, plan: ScanPlan, clock: Clock): AsyncGenerator<ScanRows> {
+export async function* tailRows(
+  pinned: Pinned,
+  plan: ScanPlan,
+  clock: Clock,
+  vectors: VectorSource | null,
+): AsyncGenerator<ScanRows> {
   const { tail } = pinned;
   const pace = new Pace(clock, SLICE_MS);
   let rows: TableRow[] = [];
@@ -25,13 +31,13 @@ export async function* tailRows(pinned: Pinned, plan: ScanPlan, clock: Clock): A
       bytes += row.value!.length;
     }
     if (rows.length === CHUNK_ROWS || bytes >= CHUNK_BYTES) {
-      yield encoded(rows, pinned, plan);
+      yield await encoded(rows, pinned, plan, vectors);
       rows = [];
       bytes = 0;
     }
     if (pace.due) await pace.rest();
   }
-  if (rows.length > 0) yield encoded(rows, pinned, plan);
+  if (rows.length > 0) yield await encoded(rows, pinned, plan, vectors);
 }
 
 function isWanted(row: TableRow, { afterSeq, shard, filter, conditions }: ScanPlan): boolean {
@@ -40,9 +46,10 @@ function isWanted(row: TableRow, { afterSeq, shard, filter, conditions }: ScanPl
   return filter === null || matches(filter, parsed(row.value!));
 }
 
-function encoded(rows: TableRow[], pinned: Pinned, plan: ScanPlan): ScanRows {
+async function encoded(rows: TableRow[], pinned: Pinned, plan: ScanPlan, vectors: VectorSource | null): Promise<ScanRows> {
   const names = [...plan.columns, ...(plan.columns.includes('_seq') ? [] : ['_seq'])];
-  const { columns } = columnsOfRows(plan.schema, { rows }, 0, rows.length, names);
+  const derived = await derivedOf(pinned.definition, plan.schema, rows, vectors);
+  const { columns } = columnsOfRows(plan.schema, { rows, ...derived }, 0, rows.length, names);
   const seqs = new Int64Reader(columns[names.indexOf('_seq')]);
   const extra = plan.columns.indexOf('_extra');
   if (extra >= 0 && pinned.definition.schema === null) columns[extra] = plainExtra(columns[extra], rows.length);

@@ -3,7 +3,8 @@ import type { ObjectStore } from '../object-store.ts';
 
 /**
  * Serves objects that never change from a cache, and keeps there what is read or created. `isImmutable` must hold only for keys that are
- * created once, with put-if-absent, and whose readers can do with an object that was deleted since: they ask for the floor after it.
+ * created once, with put-if-absent, and whose readers can do with an object that was deleted since: they ask for the floor after it. Foreign objects
+ * below such keys are not kept: they may change.
  */
 export function withCache(store: ObjectStore, cache: ObjectCache, isImmutable: (key: string) => boolean): ObjectStore {
   return {
@@ -14,7 +15,7 @@ export function withCache(store: ObjectStore, cache: ObjectCache, isImmutable: (
       return outcome;
     },
     get: async (key, options) => {
-      if (!isImmutable(key)) return store.get(key, options);
+      if (!isImmutable(key) || options?.foreign !== undefined) return store.get(key, options);
       const range = options?.range;
       const kept = range === undefined ? await cache.read(key) : await cache.readRange(key, range.start, range.end);
       if (kept !== null) return { bytes: kept, etag: '' };

@@ -1,8 +1,9 @@
 import { type Random, TailwaterError } from '../../base/index.ts';
 import type { FileSystem } from '../file-system.ts';
-import { checkKey, checkPrefix, checkRange, pageLimit } from '../keys.ts';
+import { checkKey, checkPrefix, checkRange, isOther, pageLimit } from '../keys.ts';
 import type {
   ByteRange,
+  GetOptions,
   ListedObject,
   ListOptions,
   ObjectStore,
@@ -61,12 +62,15 @@ export class FileObjectStore implements ObjectStore {
     return this.#operations.run(() => this.#put(key, bytes, condition));
   }
 
-  async get(key: string, options?: { range?: ByteRange }): Promise<StoredObject | null> {
+  async get(key: string, options?: GetOptions): Promise<StoredObject | null> {
     checkKey(key);
     const range = options?.range;
     if (range !== undefined) checkRange(range);
     return this.#reading(key, async path => {
-      if (range === undefined) return decodeObject(key, await this.#fs.readFile(path));
+      if (range === undefined) {
+        const whole = decodeObject(key, await this.#fs.readFile(path));
+        return isOther(options, whole.etag) ? null : whole;
+      }
       const { bytes, etag } = await this.#readRange(key, path, range);
       return { bytes, etag };
     });

@@ -1,7 +1,7 @@
 import { crc32c, TailwaterError } from '../../base/index.ts';
-import { checkKey, checkPrefix, checkRange, compareKeys, pageLimit } from '../keys.ts';
+import { checkKey, checkPrefix, checkRange, compareKeys, isOther, pageLimit } from '../keys.ts';
 import type {
-  ByteRange,
+  GetOptions,
   ListedObject,
   ListOptions,
   ObjectStore,
@@ -13,7 +13,8 @@ import type {
 interface Held {
   bytes: Uint8Array;
   etag: string;
-  checksum: number;
+  /** Null: none, as of what others wrote. */
+  checksum: number | null;
 }
 
 /** The reference implementation: what the other stores must agree with, and a fast store for tests. Nothing outlives the object. */
@@ -33,15 +34,16 @@ export class MemoryObjectStore implements ObjectStore {
     return { kind: 'ok', etag };
   }
 
-  async get(key: string, options?: { range?: ByteRange }): Promise<StoredObject | null> {
+  async get(key: string, options?: GetOptions): Promise<StoredObject | null> {
     checkKey(key);
     if (options?.range !== undefined) checkRange(options.range);
     const held = this.#objects.get(key);
-    if (held === undefined) return null;
+    if (held === undefined || isOther(options, held.etag)) return null;
     if (options?.range !== undefined) {
       return { bytes: held.bytes.slice(options.range.start, options.range.end), etag: held.etag };
     }
-    if (crc32c(held.bytes) !== held.checksum) {
+    const isUnchecked = held.checksum === null && options?.foreign !== undefined;
+    if (!isUnchecked && crc32c(held.bytes) !== held.checksum) {
       throw new TailwaterError('TW_DATA_DAMAGED', { detail: `The object ${key} fails its checksum.`, data: { key } });
     }
     return { bytes: held.bytes.slice(), etag: held.etag };
@@ -72,6 +74,13 @@ export class MemoryObjectStore implements ObjectStore {
     for (const key of keys) {
       if (this.#objects.delete(key)) this.#sortedKeys = null;
     }
+  }
+
+  /** For tests: an object as something else than this port writes it, without a checksum. */
+  putForeign(key: string, bytes: Uint8Array): void {
+    checkKey(key);
+    this.#sortedKeys = null;
+    this.#objects.set(key, { bytes: new Uint8Array(bytes), etag: `m${++this.#writes}`, checksum: null });
   }
 
   /** For tests: flips one bit of the stored content without touching its checksum. The object must exist and not be empty. */

@@ -3,8 +3,10 @@ import { crc32c, TailwaterError } from '../../base/index.ts';
 import { checkKey, checkPrefix, checkRange, compareKeys, isKey, pageLimit } from '../keys.ts';
 import type {
   ByteRange,
+  GetOptions,
   ListedObject,
   ListOptions,
+  ObjectFacts,
   ObjectStore,
   PutCondition,
   PutOutcome,
@@ -75,17 +77,20 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async get(key: string, options?: { range?: ByteRange }): Promise<StoredObject | null> {
+  async get(key: string, options?: GetOptions): Promise<StoredObject | null> {
     checkKey(key);
+    if (options?.foreign !== undefined) return this.#getForeign(key, options.foreign.etag);
     if (options?.range === undefined) return this.#getWhole(key);
     checkRange(options.range);
     return this.#getRange(key, options.range);
   }
 
-  async head(key: string): Promise<{ size: number; etag: string } | null> {
+  async head(key: string): Promise<ObjectFacts | null> {
     checkKey(key);
     const reply = await this.#reading(key, () => this.#client.send(new (sdk().HeadObjectCommand)(this.#at(key))));
-    return reply === null ? null : { size: reply.ContentLength ?? 0, etag: reply.ETag ?? '' };
+    if (reply === null) return null;
+    const { ContentLength: size = 0, ETag: etag = '', LastModified: modified } = reply;
+    return { size, etag, ...(modified !== undefined && { modifiedAtMs: modified.getTime() }) };
   }
 
   async list(prefix: string, options?: ListOptions): Promise<ListedObject[]> {
@@ -109,33 +114,50 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  /** One request for most objects; of large ones the first part says how large, and the others come side by side. */
   async #getWhole(key: string): Promise<StoredObject | null> {
     return this.#reading(key, async () => {
-      const { first, etag, checksum } = await this.#firstPart(key);
-      const part = async (range: ByteRange): Promise<Uint8Array> => {
-        const input = { ...this.#at(key), Range: rangeHeader(range), IfMatch: etag };
-        const reply = await this.#client.send(new (sdk().GetObjectCommand)(input));
-        return reply.Body!.transformToByteArray();
-      };
-      const bytes = await restOf(first, part);
-      const expected = checksum ?? (await this.#checksumOf(key));
-      if (expected === undefined) {
+      const { bytes, etag, checksum } = await this.#content(key);
+      if (checksum === undefined) {
         throw damaged(
           key,
           'carries no crc32c; copy it again with `--checksum-algorithm CRC32C` if its content is known to be right',
         );
       }
-      if (encodeChecksum(bytes) !== expected) throw damaged(key, 'fails its checksum');
+      if (encodeChecksum(bytes) !== checksum) throw damaged(key, 'fails its checksum');
       return { bytes, etag };
     });
   }
 
-  async #firstPart(key: string): Promise<{ first: FirstPart; etag: string; checksum: string | undefined }> {
-    const get = (range?: string) =>
-      this.#client.send(
-        new (sdk().GetObjectCommand)({ ...this.#at(key), ChecksumMode: 'ENABLED', ...(range && { Range: range }) }),
-      );
+  /** Every request names the version. What others put in parts carries a checksum of the parts' checksums, which says nothing of the whole. */
+  #getForeign(key: string, version: string): Promise<StoredObject | null> {
+    return this.#reading(key, async () => {
+      const { bytes, etag, checksum } = await this.#content(key, version);
+      if (etag !== version) return null;
+      const isOfWhole = checksum !== undefined && !checksum.includes('-');
+      if (isOfWhole && encodeChecksum(bytes) !== checksum) throw damaged(key, 'fails its checksum');
+      return { bytes, etag };
+    }, [412]);
+  }
+
+  /** One request for most objects; of large ones the first part says how large, and the others come side by side. */
+  async #content(key: string, version?: string): Promise<StoredObject & { checksum: string | undefined }> {
+    const { first, etag, checksum } = await this.#firstPart(key, version);
+    const part = async (range: ByteRange): Promise<Uint8Array> => {
+      const input = { ...this.#at(key), Range: rangeHeader(range), IfMatch: etag };
+      const reply = await this.#client.send(new (sdk().GetObjectCommand)(input));
+      // Whoever ignores the condition gives the next version.
+      if (reply.ETag !== etag) throw unavailable(failureOf({ name: 'Replaced' }), `The object ${key} could not be read`);
+      return reply.Body!.transformToByteArray();
+    };
+    return { bytes: await restOf(first, part), etag, checksum: checksum ?? (await this.#checksumOf(key, version)) };
+  }
+
+  async #firstPart(
+    key: string,
+    version: string | undefined,
+  ): Promise<{ first: FirstPart; etag: string; checksum: string | undefined }> {
+    const whole = { ...this.#at(key), ChecksumMode: 'ENABLED' as const, ...(version !== undefined && { IfMatch: version }) };
+    const get = (range?: string) => this.#client.send(new (sdk().GetObjectCommand)({ ...whole, ...(range && { Range: range }) }));
     // S3 answers 416 to any range of an empty object.
     const reply = await get(rangeHeader({ start: 0, end: PART_BYTES })).catch(error => {
       if (failureOf(error).status === 416) return get();
@@ -148,9 +170,9 @@ export class S3ObjectStore implements ObjectStore {
     return { first: { bytes, totalBytes }, etag: reply.ETag ?? '', checksum };
   }
 
-  async #checksumOf(key: string): Promise<string | undefined> {
-    const reply = await this.#client.send(new (sdk().HeadObjectCommand)({ ...this.#at(key), ChecksumMode: 'ENABLED' }));
-    return reply.ChecksumCRC32C;
+  async #checksumOf(key: string, version: string | undefined): Promise<string | undefined> {
+    const input = { ...this.#at(key), ChecksumMode: 'ENABLED' as const, ...(version !== undefined && { IfMatch: version }) };
+    return (await this.#client.send(new (sdk().HeadObjectCommand)(input))).ChecksumCRC32C;
   }
 
   async #getRange(key: string, range: ByteRange): Promise<StoredObject | null> {
