@@ -39,6 +39,8 @@ export interface HttpRequest {
   signal?: AbortSignal;
 }
 
+/** Questions that are too long for a URL. */
+const READS = /\/query(\/live)?$|^\/v1\/sql$/;
 /** Nothing was done: sending again is safe whatever the request was. */
 const REFUSED: readonly string[] = ['TW_BUSY', 'TW_TAIL_FULL', 'TW_CLOSED', 'TW_NOT_READY'];
 const PASSING: readonly string[] = ['TW_OUTCOME_UNKNOWN', 'TW_STORAGE_UNAVAILABLE', 'TW_UNREACHABLE', 'TW_COMPACTION_FAILED'];
@@ -86,13 +88,13 @@ export class ClientTransport {
   }
 
   /** The open response of a stream of events; it ends when the signal aborts. */
-  async open(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    return (await this.response(path, headers, signal)).body!;
+  async open(request: HttpRequest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    return (await this.response(request, signal)).body!;
   }
 
   /** An answer whose body is read as it comes. */
-  async response(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
-    const response = await this.#fetched({ method: 'GET', path, headers, repeatable: true }, signal);
+  async response(request: HttpRequest, signal: AbortSignal): Promise<Response> {
+    const response = await this.#fetched(request, signal);
     if (!response.ok) throw problemOf(response.status, response.headers, await response.text());
     return response;
   }
@@ -141,7 +143,7 @@ export class ClientTransport {
 function unreachable(url: string, request: HttpRequest, error: unknown): TailwaterError {
   const reason = causeOf(error);
   const unsent = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'].some(code => reason.includes(code));
-  const read = request.method === 'GET' || request.path.endsWith('/query') || request.path === '/v1/sql';
+  const read = request.method === 'GET' || READS.test(request.path);
   const code: ErrorCode = unsent || read ? 'TW_UNREACHABLE' : 'TW_OUTCOME_UNKNOWN';
   return new TailwaterError(code, {
     detail: `The server at ${url} did not answer ${request.method} ${request.path}: ${reason}.`,

@@ -1,4 +1,4 @@
-import { isTailwaterError, randomId, systemClock, systemRandom, TailwaterError, toBase64Url, utf8 } from './base/index.ts';
+import { randomId, systemClock, systemRandom, TailwaterError, toBase64Url, utf8 } from './base/index.ts';
 import { ClientContexts } from './client-contexts.ts';
 import {
   type DeleteDocumentAnswer,
@@ -11,10 +11,11 @@ import {
   type PutDocumentAnswer,
   putDocumentRequest,
 } from './client-documents.ts';
-import { EventParser, type ServerEvent } from './client-events.ts';
 import { ClientFeatures } from './client-features.ts';
+import { ClientFollower } from './client-follow.ts';
 import { ClientKeys } from './client-keys.ts';
-import { ClientTransport, type HttpRequest, problemOfEvent, type TailwaterClientOptions } from './client-transport.ts';
+import { ClientLive } from './client-live.ts';
+import { ClientTransport, type HttpRequest, type TailwaterClientOptions } from './client-transport.ts';
 import type { ContextAnswer, ContextRequest } from './context/index.ts';
 import type { QueryRequest } from './retrieval/index.ts';
 import type {
@@ -28,6 +29,7 @@ import type {
   FollowEvent,
   FollowOptions,
   Health,
+  LiveApi,
   PositionAnswer,
   QueryAnswer,
   ReadAnswer,
@@ -58,11 +60,6 @@ const NDJSON_HEADERS = { 'content-type': 'application/x-ndjson' };
 const MAX_REMEMBERED_STREAMS = 1000;
 /** As many as a server takes. */
 const MAX_SQL_TOKENS = 100;
-/** Servers send a heartbeat every 15 seconds; three missed ones mean that the connection is gone. */
-const SILENCE_MS = 45_000;
-/** In a row, without anything received in between: about twenty seconds of a server that is away. */
-const MAX_LOST_CONNECTIONS = 10;
-const RESUMABLE = ['TW_UNREACHABLE', 'TW_BUSY', 'TW_CLOSED', 'TW_STORAGE_UNAVAILABLE'] as const;
 const DEADLINE_MARGIN_MS = 5000;
 
 /**
@@ -79,6 +76,8 @@ export class TailwaterClient implements TailwaterApi {
   readonly features: FeaturesApi;
   readonly contexts: ClientContexts;
   readonly keys: ClientKeys;
+  readonly live: LiveApi;
+  readonly #follower: ClientFollower;
 
   constructor(options: TailwaterClientOptions) {
     this.#options = options;
@@ -88,6 +87,9 @@ export class TailwaterClient implements TailwaterApi {
       text: (request: HttpRequest) => this.#send(request),
       timeoutMs: this.#transport.timeoutMs,
     };
+    this.#follower = new ClientFollower(this.#transport, options.clock ?? systemClock);
+    const parse = <T>(text: string): T => this.#parse(text) as T;
+    this.live = new ClientLive({ follower: this.#follower, parse, until: signal => this.#until(signal) });
     this.features = new ClientFeatures(sender, this.#transport.timeoutMs * 10);
     this.contexts = new ClientContexts(sender);
     this.keys = new ClientKeys(sender);
@@ -183,18 +185,15 @@ export class TailwaterClient implements TailwaterApi {
 
   /** Resumes by token after a lost connection, without gaps and without repeating a record. Ends when the signal aborts. */
   async *follow(name: string, options: FollowOptions = {}): AsyncGenerator<FollowEvent> {
-    const signal = options.signal === undefined ? this.#closed.signal : AbortSignal.any([options.signal, this.#closed.signal]);
-    let after = options.after;
-    let failures = 0;
-    while (!signal.aborted) {
-      const lost = yield* this.#follow(name, options, after, signal, token => {
-        after = token;
-        failures = 0;
-      });
-      if (signal.aborted) return;
-      failures++;
-      if (lost !== null && (failures > MAX_LOST_CONNECTIONS || !isTailwaterError(lost, ...RESUMABLE))) throw lost;
-      await this.#transport.pause(failures, lost?.retryAfterMs, signal).catch(() => {});
+    const { partition, from = 'latest', after, signal } = options;
+    const request = (token: string | undefined): HttpRequest => ({
+      method: 'GET',
+      path: `${streamPath(name)}/records${queryString({ partition, ...(token === undefined ? { from } : {}) })}`,
+      headers: { accept: 'text/event-stream', ...(token === undefined ? {} : { 'last-event-id': token }) },
+      repeatable: true,
+    });
+    for await (const { event, data, id } of this.#follower.events({ after, request, signal: this.#until(signal) })) {
+      if (event === 'record') yield { token: id, record: this.#parse(data) as ApiRecord };
     }
   }
 
@@ -217,8 +216,8 @@ export class TailwaterClient implements TailwaterApi {
       ...consistencyQuery(this.#consistency(name, consistency)),
     });
     if (this.#closed.signal.aborted) throw new TailwaterError('TW_CLOSED', { detail: 'This client was closed.' });
-    const ends = signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]);
-    const { headers, body } = await this.#transport.response(`${streamPath(name)}/scan${query}`, {}, ends);
+    const sent = { method: 'GET', path: `${streamPath(name)}/scan${query}`, repeatable: true };
+    const { headers, body } = await this.#transport.response(sent, this.#until(signal));
     const token = headers.get('tailwater-token') ?? '';
     const freshness: Freshness = JSON.parse(headers.get('tailwater-freshness') ?? 'null');
     return this.#seen(name, { format, freshness, token, body: wholeBody(name, body!, token) }, consistency);
@@ -320,51 +319,9 @@ export class TailwaterClient implements TailwaterApi {
     return this.#remember(name, await this.#json<AppendAnswer>(sent));
   }
 
-  /** One connection's worth of events. Returns why it ended: null when the server said goodbye or hung up. */
-  async *#follow(
-    name: string,
-    options: FollowOptions,
-    after: string | undefined,
-    signal: AbortSignal,
-    onToken: (token: string) => void,
-  ): AsyncGenerator<FollowEvent, TailwaterError | null> {
-    const { partition, from } = options;
-    const path = `${streamPath(name)}/records${queryString({ partition, ...(after === undefined ? { from: from ?? 'latest' } : {}) })}`;
-    const headers = { accept: 'text/event-stream', ...(after === undefined ? {} : { 'last-event-id': after }) };
-    const events = this.#events(path, headers, signal);
-    try {
-      for (;;) {
-        const next = await events.next().catch(error => error as TailwaterError);
-        if (next instanceof TailwaterError) return next;
-        if (next.done === true) return null;
-        const { event, data, id } = next.value;
-        if (event === 'problem') return problemOfEvent(data);
-        if (id !== null) onToken(id);
-        if (event === 'record' && id !== null) yield { token: id, record: this.#parse(data) as ApiRecord };
-      }
-    } finally {
-      await events.return(undefined);
-    }
-  }
-
-  async *#events(path: string, headers: Record<string, string>, signal: AbortSignal): AsyncGenerator<ServerEvent, undefined> {
-    const clock = this.#options.clock ?? systemClock;
-    const silent = new AbortController();
-    const parser = new EventParser();
-    let timer = clock.after(SILENCE_MS, () => silent.abort());
-    try {
-      const body = await this.#transport.open(path, headers, AbortSignal.any([signal, silent.signal]));
-      for await (const chunk of body) {
-        timer.cancel();
-        timer = clock.after(SILENCE_MS, () => silent.abort());
-        yield* parser.push(chunk);
-      }
-    } catch (error) {
-      if (error instanceof TailwaterError) throw error;
-      throw new TailwaterError('TW_UNREACHABLE', { detail: 'The connection of a live follow was lost.', cause: error });
-    } finally {
-      timer.cancel();
-    }
+  /** When what lasts ends: by its signal, or with this client. */
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closed.signal : AbortSignal.any([signal, this.#closed.signal]);
   }
 
   #parse(text: string): unknown {

@@ -37,7 +37,7 @@ export class Topic<T> {
   #begun = 0;
   #ended = 0;
   #subscribers = 0;
-  #stop: AbortController | null = null;
+  #isRunning = false;
   #poke: () => void = () => {};
 
   constructor(options: TopicOptions<T>) {
@@ -82,38 +82,37 @@ export class Topic<T> {
 
   #enter(): void {
     this.#subscribers++;
-    if (this.#stop === null) {
-      this.#stop = new AbortController();
-      void this.#run(this.#stop.signal);
-    } else this.#poke();
+    if (this.#isRunning) this.#poke();
+    else void this.#run();
   }
 
   #leave(): void {
     this.#subscribers--;
-    if (this.#subscribers > 0) return;
-    this.#stop?.abort();
-    this.#stop = null;
+    if (this.#subscribers === 0) this.#poke();
   }
 
-  async #run(stop: AbortSignal): Promise<void> {
+  /** One at a time, also when all leave and others come while an evaluation is under way. */
+  async #run(): Promise<void> {
     const { clock, minIntervalMs, refreshMs } = this.#options;
-    while (!stop.aborted) {
+    this.#isRunning = true;
+    while (this.#subscribers > 0) {
       const wait = new AbortController();
       const poked = new Promise<void>(resolve => {
         this.#poke = resolve;
       });
-      const ended = AbortSignal.any([stop, wait.signal]);
       // Before the evaluation: what comes while it is under way is not in it.
-      const changed = this.#options.changed(ended);
+      const changed = this.#options.changed(wait.signal);
       const startedMs = clock.monotonicMs();
-      if (!(await this.#evaluate())) return;
+      const isAlive = await this.#evaluate();
       const timer = refreshMs === null ? null : clock.after(refreshMs, () => this.#poke());
-      await Promise.race([changed, poked, aborted(stop)]);
+      if (isAlive) await Promise.race([changed, poked]);
       timer?.cancel();
       wait.abort();
+      if (!isAlive) break;
       const leftMs = minIntervalMs - (clock.monotonicMs() - startedMs);
-      if (leftMs > 0) await clock.sleep(leftMs, stop).catch(() => {});
+      if (leftMs > 0) await clock.sleep(leftMs);
     }
+    this.#isRunning = false;
   }
 
   /** False: it failed, and so did the topic. */
@@ -142,11 +141,4 @@ export class Topic<T> {
       signal.addEventListener('abort', wake, { once: true });
     });
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -10,6 +10,7 @@ import type { ContextsApi } from './contexts-api.ts';
 import type { DocumentsApi } from './documents-api.ts';
 import type { FeaturesApi } from './features-api.ts';
 import type { KeysApi } from './keys-api.ts';
+import type { LiveApi } from './live-api.ts';
 import type { StepsApi } from './steps-api.ts';
 
 /** Text when the bytes are valid UTF-8, else base64. */
@@ -228,6 +229,7 @@ export interface CollectApiOptions {
 export interface TailwaterApi extends DocumentsApi, StepsApi {
   readonly features: FeaturesApi;
   readonly contexts: ContextsApi;
+  readonly live: LiveApi;
   readonly keys: KeysApi;
   /** Creates the stream; the same settings again are not an error. */
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;

@@ -19,8 +19,8 @@ import type { CollectOptions } from './collect/collector.ts';
 import type { CollectionReport } from './collect/report.ts';
 import type { EngineContextsApi } from './contexts-api.ts';
 import type { EngineDocuments } from './documents-api.ts';
+import type { EngineLive } from './engine-live.ts';
 import type { FeaturesApi } from './features-api.ts';
-import type { EngineLive } from './live-api.ts';
 import type { StepsApi } from './steps-api.ts';
 
 /** A row as the engine finds it: the record's own bytes, not parsed. */

@@ -1,101 +1,51 @@
-import type { ContextAnswer, ContextAssembler, ContextItem, ContextRequest } from '../context/index.ts';
-import {
-  type LiveAnswer,
-  LiveAnswers,
-  LiveQueries,
-  type LiveQueryRequest,
-  type MatchRequest,
-  type OpenMatches,
-  openLive,
-  requireNow,
-  StandingQueries,
-} from '../live/index.ts';
-import type { SearchAnswer, Searcher } from '../retrieval/index.ts';
-import { DEFAULT_DEADLINE_MS, type Follower, type LiveStreams, type Pinner, tokenOf } from '../snapshot/index.ts';
-import type { StreamDefinition } from '../streams/index.ts';
-import type { ComponentStats } from './metrics.ts';
-import type { EngineSettings } from './settings.ts';
+import type { ContextAnswer, ContextCall } from '../context/index.ts';
+import type { LiveAnswer, LiveQueryRequest, MatchRequest } from '../live/index.ts';
+import type { FollowEvent, QueryAnswer } from './api.ts';
+import { toApiRecord, toQueryHit } from './api-mapping.ts';
+import type { EngineLike } from './engine-types.ts';
 
-export interface LiveCall {
-  /** The token of the last answer or match seen. */
-  after?: string | undefined;
+export interface LiveCallOptions {
+  /** The token of the last answer or match seen: what came since is told, and nothing twice. */
+  after?: string;
   /** Ends it. */
-  signal: AbortSignal;
+  signal?: AbortSignal;
 }
 
-export interface EngineLiveOptions {
-  streams: LiveStreams;
-  pinner: Pinner;
-  follower: Follower;
-  searcher: Searcher;
-  contexts: ContextAssembler;
-  settings: Pick<EngineSettings, 'clock' | 'live'>;
-  find(name: string): Promise<StreamDefinition>;
-  /** Throws where this node does not answer reads. */
-  check(): void;
+export type LiveContextCall = Pick<ContextCall, 'params' | 'version' | 'budget'>;
+
+/**
+ * Questions that are answered again and again: the same on the embedded engine and the HTTP client, which goes on by itself after a lost connection.
+ * A reader that is slow misses answers between, never the newest, and no match. Iterating throws TailwaterErrors.
+ */
+export interface LiveApi {
+  /** The answer now, and whenever other rows, or the same in another order, are the answer. */
+  query(stream: string, request: LiveQueryRequest, options?: LiveCallOptions): AsyncIterable<LiveAnswer<QueryAnswer>>;
+  /** Each record from now on (or after `after`) that matches, once, in the order of the log. */
+  matches(stream: string, request: MatchRequest, options?: LiveCallOptions): AsyncIterable<FollowEvent>;
+  /** A context by its name now, and whenever other items are in it. */
+  context(name: string, call?: LiveContextCall, options?: LiveCallOptions): AsyncIterable<LiveAnswer<ContextAnswer>>;
 }
 
-/** Questions that are answered again and again, of this process. */
-export class EngineLive {
-  readonly #options: EngineLiveOptions;
-  readonly #answers: LiveAnswers;
-  readonly #queries: LiveQueries;
-  readonly #standing: StandingQueries;
-
-  constructor(options: EngineLiveOptions) {
-    const { streams, searcher, follower, pinner, settings } = options;
-    this.#options = options;
-    this.#answers = new LiveAnswers({ streams, clock: settings.clock, settings: settings.live });
-    this.#queries = new LiveQueries(this.#answers, searcher);
-    const position = async (definition: StreamDefinition): Promise<string> =>
-      tokenOf(await pinner.pin(definition, undefined, settings.clock.nowMs() + DEFAULT_DEADLINE_MS));
-    this.#standing = new StandingQueries({ follower, position });
-  }
-
-  /** The answer of a search now, and again whenever it is another one. */
-  async query(
-    name: string,
-    request: LiveQueryRequest,
-    call: LiveCall,
-  ): Promise<AsyncGenerator<LiveAnswer<SearchAnswer>, void, undefined>> {
-    this.#options.check();
-    return this.#queries.open(await this.#options.find(name), request, call);
-  }
-
-  /** Every new record that matches, once, in order. */
-  async matches(name: string, request: MatchRequest, call: LiveCall): Promise<OpenMatches> {
-    this.#options.check();
-    return this.#standing.open(await this.#options.find(name), request, call);
-  }
-
-  /** A context of now, and again whenever other items, or the same in another order, are in it. */
-  async context(request: ContextRequest, call: LiveCall): Promise<AsyncGenerator<LiveAnswer<ContextAnswer>, void, undefined>> {
-    const { contexts, check } = this.#options;
-    check();
-    requireNow(request);
-    const definitions = await contexts.sourcesOf(request);
-    const question = {
-      name: JSON.stringify(['context', definitions.map(({ incarnation }) => incarnation), request]),
-      definitions,
-      evaluate: () => contexts.assemble(request),
-      identify: ({ items }: ContextAnswer) => items.map(identified),
-      // Windows of features end at now, and worth falls with age.
-      ages: request.include.features !== undefined || request.recency !== undefined,
-    };
-    const past = (token: string): Promise<ContextAnswer> => contexts.assemble({ ...request, consistency: { asOf: token } });
-    return openLive(this.#answers, question, past, call);
-  }
-
-  stats(): ComponentStats[] {
-    return [
-      { component: 'live_answers', stats: { ...this.#answers.stats() } },
-      { component: 'live_matches', stats: { ...this.#standing.stats() } },
-    ];
-  }
+export function embeddedLive(engine: EngineLike): LiveApi {
+  return {
+    async *query(stream, request, options = {}) {
+      const answers = await engine.live.query(stream, request, callOf(options));
+      const { kind } = engine.definition(stream);
+      for await (const { answer, difference } of answers) {
+        const { hits, freshness, token } = answer;
+        yield { answer: { hits: hits.map(hit => toQueryHit(hit, kind)), freshness, token }, difference };
+      }
+    },
+    async *matches(stream, request, options = {}) {
+      const { matches } = await engine.live.matches(stream, request, callOf(options));
+      for await (const { record, token } of matches) yield { token, record: toApiRecord(record) };
+    },
+    async *context(name, call = {}, options = {}) {
+      yield* await engine.live.context(await engine.contexts.request(name, call), callOf(options));
+    },
+  };
 }
 
-function identified({ leg, source, value }: ContextItem): { id: string; content: string } {
-  if ('view' in source) return { id: leg, content: JSON.stringify([source.version, value]) };
-  const { partition, offset, key } = source;
-  return { id: `${leg}:${key ?? `${partition}:${offset}`}`, content: `${partition}:${offset}` };
+function callOf({ after, signal }: LiveCallOptions): { after?: string; signal: AbortSignal } {
+  return { signal: signal ?? new AbortController().signal, ...(after === undefined ? {} : { after }) };
 }

@@ -40,6 +40,7 @@ import type {
 import { Engine } from './engine.ts';
 import type { FeaturesApi } from './features-api.ts';
 import type { KeysApi } from './keys-api.ts';
+import { embeddedLive, type LiveApi } from './live-api.ts';
 import { openScanBody } from './scan-body.ts';
 import type { EngineOptions } from './settings.ts';
 import type { PositionAnswer, StepAnswer, StepPlace, StepRequest } from './steps-api.ts';
@@ -68,6 +69,10 @@ export class Tailwater implements TailwaterApi {
 
   get contexts(): ContextsApi {
     return this.#engine.contexts;
+  }
+
+  get live(): LiveApi {
+    return embeddedLive(this.#engine);
   }
 
   get keys(): KeysApi {

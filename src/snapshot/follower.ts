@@ -74,10 +74,15 @@ function resumeAfter(definition: StreamDefinition, token: string): number[] {
   return Array.from({ length: definition.partitions }, (_, partition) => (stream.heads[partition] ?? -1) + 1);
 }
 
-/** Up to a page of each partition, in log order. */
+/** Up to a page of each partition, in log order: beyond the end of a full page there may be more of its partition. */
 async function nextPage(pinned: Pinned, partitions: number[], next: number[]): Promise<StreamRecord[]> {
   const pages = await Promise.all(partitions.map(partition => readOffsets(pinned, partition, next[partition], PAGE_RECORDS)));
-  return pages.flat().sort((a, b) => a.seq - b.seq);
+  const ends = pages.filter(page => page.length === PAGE_RECORDS).map(page => page[PAGE_RECORDS - 1].seq);
+  const end = Math.min(...ends);
+  return pages
+    .flat()
+    .filter(({ seq }) => seq <= end)
+    .sort((a, b) => a.seq - b.seq);
 }
 
 function tokenAfter(pinned: Pinned, next: number[]): string {

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { TailwaterError, utf8 } from '../../src/base/index.ts';
 import { EventParser, type ServerEvent } from '../../src/client-events.ts';
@@ -99,6 +101,16 @@ describe('a live follow', () => {
     expect(await reader.next()).toMatchObject({ event: 'end' });
     expect(await reader.next()).toBeNull();
     await closed;
+  });
+
+  test('a server that stops does not wait for connections on which nothing was asked', async () => {
+    const server = await startServer(fakeEngine(), { clock: new VirtualClock() });
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    await server.fetch('/healthz').then(response => response.text());
+    const ended = once(socket, 'close');
+    await server.server.close();
+    await ended;
   });
 
   test('ends with a problem when the engine fails', async () => {

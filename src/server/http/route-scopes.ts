@@ -15,6 +15,7 @@ const READING = new Set([
   'POST /v1/sources/progress',
   'POST /v1/sql',
   'POST /v1/streams/:stream/query',
+  'POST /v1/streams/:stream/query/live',
 ]);
 
 /** What names its streams elsewhere than in its path, and is limited to those that the sender may read. */
@@ -24,6 +25,7 @@ const LIMITABLE = new Set([
   'GET /v1/contexts/:context',
   'POST /v1/context',
   'POST /v1/contexts/:context',
+  'GET /v1/contexts/:context/live',
   'GET /v1/features',
   'GET /v1/features/:view',
   'POST /v1/features/:view/online',

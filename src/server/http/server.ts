@@ -17,6 +17,7 @@ import { addContextRoutes } from './routes/contexts.ts';
 import { addDocumentRoutes } from './routes/documents.ts';
 import { addFeatureRoutes } from './routes/features.ts';
 import { addKeyRoutes } from './routes/keys.ts';
+import { addLiveRoutes } from './routes/live.ts';
 import { addOperationRoutes } from './routes/operations.ts';
 import { addQueryRoute, addRowRoutes } from './routes/query.ts';
 import { addRecordRoutes } from './routes/records.ts';
@@ -25,6 +26,7 @@ import { addStepRoutes } from './routes/steps.ts';
 import { addStreamRoutes, addTableRoutes } from './routes/streams.ts';
 import { addTagRoutes } from './routes/tags.ts';
 import { readTls, type TlsFiles, type TlsPair, watchTls } from './tls-files.ts';
+import { UnusedConnections } from './unused-connections.ts';
 
 export interface HttpServerOptions extends Partial<HttpSettings> {
   /** Default 127.0.0.1. Others need `adminKey` or `insecure`. */
@@ -66,6 +68,7 @@ export async function serve(served: EngineLike, options: HttpServerOptions = {})
   const context: HttpContext = { engine, clock, logger, settings, ...parts, stopping: false };
   const pair = tls === undefined ? null : await readTls(tls);
   const app = createApp(context, pair);
+  const unused = new UnusedConnections(app, pair !== null);
   app.register(async scope => addRoutes(scope as App, context));
   app.register(async scope => addIcebergCatalog(scope as App, context), { prefix: '/iceberg' });
   const face = new McpFace(context, createMcpService(engineToolApi(engine), clock, mcp, isLoopback(host)));
@@ -78,7 +81,7 @@ export async function serve(served: EngineLike, options: HttpServerOptions = {})
     url,
     close: () => {
       renewal?.cancel();
-      closed ??= stop(app, context, face);
+      closed ??= stop(app, context, face, unused);
       return closed;
     },
   };
@@ -88,9 +91,10 @@ function useCertificate(app: App, pair: TlsPair): void {
   (app.server as unknown as TlsServer).setSecureContext(pair);
 }
 
-async function stop(app: App, context: HttpContext, face: McpFace): Promise<void> {
+async function stop(app: App, context: HttpContext, face: McpFace, unused: UnusedConnections): Promise<void> {
   context.stopping = true;
   context.followers.endAll();
+  unused.destroy();
   const cut = context.clock.after(context.settings.drainMs, () => app.server.closeAllConnections());
   await app.close();
   await face.close();
@@ -110,6 +114,7 @@ function addRoutes(app: App, context: HttpContext): void {
   addTagRoutes(app, context);
   addFeatureRoutes(app, context);
   addContextRoutes(app, context);
+  addLiveRoutes(app, context);
   addOperationRoutes(app, context);
   addKeyRoutes(app, context);
 }

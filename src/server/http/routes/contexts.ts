@@ -7,7 +7,7 @@ import { answers, PROBLEM_ANSWER, parseJsonBody, sendJson, sendWithToken, tokenC
 
 const strict = { additionalProperties: false };
 const AnyObject = Type.Unsafe<JsonObject>({ type: 'object' });
-const ContextParams = Type.Object({ context: Type.String({ description: 'Name of the context definition.' }) });
+export const ContextParams = Type.Object({ context: Type.String({ description: 'Name of the context definition.' }) });
 const Leg = Type.Union([AnyObject, Type.Array(AnyObject)]);
 const Budget = Type.Object({ tokens: Type.Integer({ minimum: 1, maximum: 1_000_000 }) }, strict);
 const deadlineMs = Type.Optional(Type.Number({ minimum: 1, maximum: 600_000 }));

@@ -1,15 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { isJsonObject, TailwaterError } from '../../../base/index.ts';
+import type { LiveRecord } from '../../../snapshot/index.ts';
 import { decodeToken } from '../../../streams/index.ts';
 import type { AppendAnswer, AppendOptions, SourceProgress } from '../../api.ts';
-import { encodeAppendAnswer, encodeReadAnswer } from '../../api-encoding.ts';
+import { encodeAppendAnswer, encodeReadAnswer, encodeRecord } from '../../api-encoding.ts';
 import { parseReadFrom } from '../../api-mapping.ts';
 import type { AppendInput, EngineFollowOptions, EngineReadOptions } from '../../engine-types.ts';
 import type { App, HttpContext } from '../context.ts';
-import { serveFollow } from '../follow.ts';
 import { parseRecords } from '../parse-json.ts';
 import { AppendAnswerSchema, AppendQuery, ReadAnswerSchema, ReadQuery, RecordsBody, StreamParams } from '../schemas.ts';
+import { type LiveEvent, type LiveEvents, serveEvents } from '../serve-events.ts';
 import { answers, consistencyOf, isJson, PROBLEM_ANSWER, sendWithToken } from './route-parts.ts';
 
 export function addRecordRoutes(app: App, context: HttpContext): void {
@@ -136,10 +137,7 @@ function addReadRoute(app: App, context: HttpContext): void {
       if (request.method === 'GET' && request.headers.accept?.includes('text/event-stream')) {
         await context.engine.find(stream);
         const options = followOptions(context, stream, start, request.headers);
-        context.admission.leave(request.heldBytes);
-        request.heldBytes = -1;
-        await serveFollow(context, stream, options, reply);
-        return reply;
+        return serveEvents(context, request, reply, signal => openFollow(context, stream, { ...options, signal }));
       }
       const consistency = consistencyOf(consistencyQuery, request.headers);
       const options: EngineReadOptions = { ...start, ...(limit === undefined ? {} : { limit }) };
@@ -170,4 +168,17 @@ function followOptions(
     return { ...(start.partition === undefined ? {} : { partition: start.partition }), after };
   }
   return { from: { kind: 'latest' }, ...start };
+}
+
+/** A follow from the end is pinned to a token first, so that nothing is missed between now and the first record. */
+async function openFollow({ engine }: HttpContext, name: string, options: EngineFollowOptions): Promise<LiveEvents> {
+  const { after, from, ...rest } = options;
+  if (after !== undefined) return { token: after, events: eventsOf(engine.follow(name, options)) };
+  if (from?.kind !== 'latest') return { events: eventsOf(engine.follow(name, options)) };
+  const { token } = await engine.read(name, { partition: options.partition ?? 0, from: { kind: 'latest' }, limit: 1 });
+  return { token, events: eventsOf(engine.follow(name, { ...rest, after: token })) };
+}
+
+async function* eventsOf(records: AsyncIterable<LiveRecord>): AsyncGenerator<LiveEvent> {
+  for await (const { record, token } of records) yield { event: 'record', data: encodeRecord(record), id: token };
 }
