@@ -2,7 +2,15 @@ import type { ClientFollower, ResumableEvent } from './client-follow.ts';
 import type { HttpRequest } from './client-transport.ts';
 import type { ContextAnswer } from './context/index.ts';
 import type { LiveAnswer, LiveQueryRequest, MatchRequest } from './live/index.ts';
-import type { ApiRecord, FollowEvent, LiveApi, LiveCallOptions, LiveContextCall, QueryAnswer } from './server/index.ts';
+import type {
+  ApiRecord,
+  FollowEvent,
+  LiveApi,
+  LiveCallOptions,
+  LiveContextCall,
+  LiveMatchOptions,
+  QueryAnswer,
+} from './server/index.ts';
 
 export interface ClientLiveOptions {
   follower: ClientFollower;
@@ -23,8 +31,12 @@ export class ClientLive implements LiveApi {
     for await (const { data } of this.#events('answer', queryRequest(stream, request), options)) yield this.#options.parse(data);
   }
 
-  async *matches(stream: string, request: MatchRequest, options?: LiveCallOptions): AsyncGenerator<FollowEvent> {
-    const events = this.#events('match', queryRequest(stream, { ...request, emit: 'matches' }), options);
+  async *matches(
+    stream: string,
+    request: MatchRequest,
+    { from, ...options }: LiveMatchOptions = {},
+  ): AsyncGenerator<FollowEvent> {
+    const events = this.#events('match', queryRequest(stream, { ...request, from, emit: 'matches' }), options);
     for await (const { data, id } of events) yield { token: id, record: this.#options.parse<ApiRecord>(data) };
   }
 

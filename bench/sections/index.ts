@@ -7,6 +7,7 @@ import { cranfield } from './cranfield.ts';
 import { features } from './features.ts';
 import { hybrid } from './hybrid.ts';
 import { iceberg } from './iceberg.ts';
+import { live } from './live.ts';
 import { memory } from './memory.ts';
 import { peers } from './peers.ts';
 import { s3 } from './s3.ts';
@@ -28,6 +29,7 @@ export const SECTIONS: readonly Section[] = [
   memory,
   features,
   context,
+  live,
   scan,
   sql,
   tables,

@@ -3,6 +3,7 @@ import { hitId, planSearch, type QueryRequest, type SearchAnswer, type Searcher 
 import type { StreamDefinition } from '../streams/index.ts';
 import { type Difference, differenceOf, type Identified, isSameOrder } from './difference.ts';
 import type { LiveAnswers, Question } from './live-answers.ts';
+import type { Update } from './topic.ts';
 
 /** A search of now. */
 export type LiveQueryRequest = Omit<QueryRequest, 'consistency'>;
@@ -72,12 +73,21 @@ export async function openLive<T>(
   return compared(answers.subscribe({ ...question, isSame }, known, signal), identify);
 }
 
+/** Of updates that several subscribers are given: compared once. */
+const told = new WeakMap<object, LiveAnswer<unknown>>();
+
 async function* compared<T>(
-  updates: AsyncIterable<{ answer: T; before: T | null }>,
+  updates: AsyncIterable<Update<T>>,
   identify: Identify<T>,
 ): AsyncGenerator<LiveAnswer<T>, void, undefined> {
-  for await (const { answer, before } of updates) {
-    yield { answer, difference: before === null ? null : differenceOf(identify(before), identify(answer)) };
+  for await (const update of updates) {
+    const { answer, before } = update;
+    let live = told.get(update) as LiveAnswer<T> | undefined;
+    if (live === undefined) {
+      live = { answer, difference: before === null ? null : differenceOf(identify(before), identify(answer)) };
+      told.set(update, live);
+    }
+    yield live;
   }
 }
 

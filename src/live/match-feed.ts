@@ -68,16 +68,10 @@ export class MatchQueue {
   }
 }
 
-export interface FeedOptions {
-  definition: StreamDefinition;
-  follower: Follower;
-  /** The position of a moment from which on it tells of every record. */
-  begin(): Promise<string>;
-}
-
 /** The new records of a stream, read once for all standing queries on it. */
 export class MatchFeed {
-  readonly #options: FeedOptions;
+  readonly #definition: StreamDefinition;
+  readonly #follower: Follower;
   readonly #queues = new Set<MatchQueue>();
   readonly #stop = new AbortController();
   /** Where it has read to, per partition: the next offset. */
@@ -87,8 +81,9 @@ export class MatchFeed {
   #failure: { error: unknown } | null = null;
   #users = 0;
 
-  constructor(options: FeedOptions) {
-    this.#options = options;
+  constructor(definition: StreamDefinition, follower: Follower) {
+    this.#definition = definition;
+    this.#follower = follower;
     this.started = this.#start();
     // Whoever waits for it is told; nobody may.
     this.started.catch(() => {});
@@ -128,11 +123,11 @@ export class MatchFeed {
   }
 
   async #start(): Promise<void> {
-    const { definition, follower, begin } = this.#options;
     try {
-      const token = await begin();
-      this.#next = nextOf(definition, token);
-      void this.#run(follower.follow(definition, { from: { kind: 'latest' }, after: token, signal: this.#stop.signal }));
+      const token = await this.#follower.position(this.#definition, { kind: 'latest' });
+      this.#next = nextOf(this.#definition, token);
+      const request = { from: { kind: 'latest' } as const, after: token, signal: this.#stop.signal };
+      void this.#run(this.#follower.follow(this.#definition, request));
     } catch (error) {
       this.#failure = { error };
       throw error;
@@ -140,11 +135,10 @@ export class MatchFeed {
   }
 
   async #run(records: AsyncIterable<LiveRecord>): Promise<void> {
-    const { definition } = this.#options;
     try {
       for await (const { record, token } of records) {
         this.#next[record.partition] = record.offset + 1;
-        const candidate = new Candidate(definition, record);
+        const candidate = new Candidate(this.#definition, record);
         let copy: readonly number[] | null = null;
         const next = (): readonly number[] => {
           copy ??= [...this.#next];

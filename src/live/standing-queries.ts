@@ -1,4 +1,4 @@
-import type { Follower } from '../snapshot/index.ts';
+import type { Follower, ReadFrom } from '../snapshot/index.ts';
 import type { StreamDefinition } from '../streams/index.ts';
 import type { LiveOptions } from './live-queries.ts';
 import { type LiveMatch, MatchFeed, MatchQueue, nextOf, type Waiting, withNext } from './match-feed.ts';
@@ -10,11 +10,12 @@ export interface OpenMatches {
   matches: AsyncGenerator<LiveMatch, void, undefined>;
 }
 
-export interface StandingQueriesOptions {
-  follower: Follower;
-  /** The position of a stream now. Throws what pinning throws. */
-  position(definition: StreamDefinition): Promise<string>;
+export interface MatchOptions extends LiveOptions {
+  /** Where to begin without `after`. Default: now. */
+  from?: ReadFrom | undefined;
 }
+
+const NOW: ReadFrom = { kind: 'latest' };
 
 /** Where a subscriber is. */
 interface Place {
@@ -27,17 +28,21 @@ interface Place {
  * with all others; one that falls too far behind reads by itself again, so that nobody waits for it and nothing is lost.
  */
 export class StandingQueries {
-  readonly #options: StandingQueriesOptions;
+  readonly #follower: Follower;
   readonly #feeds = new Map<string, MatchFeed>();
 
-  constructor(options: StandingQueriesOptions) {
-    this.#options = options;
+  constructor(follower: Follower) {
+    this.#follower = follower;
   }
 
-  /** `after`: the position after which records are of interest; default: now. Throws TW_BAD_TOKEN, what `matcherOf` and what pinning throw. */
-  async open(definition: StreamDefinition, request: MatchRequest, { after: given, signal }: LiveOptions): Promise<OpenMatches> {
+  /** Throws TW_BAD_TOKEN, TW_OFFSET_OUT_OF_RANGE, what `matcherOf` and what pinning throw. */
+  async open(
+    definition: StreamDefinition,
+    request: MatchRequest,
+    { after: given, from, signal }: MatchOptions,
+  ): Promise<OpenMatches> {
     const matcher = matcherOf(definition, request);
-    const token = given ?? (await this.#options.position(definition));
+    const token = given ?? (await this.#follower.position(definition, from ?? NOW));
     const place = { token, next: nextOf(definition, token) };
     return { token, matches: this.#matches(definition, matcher, place, signal) };
   }
@@ -94,7 +99,7 @@ export class StandingQueries {
     const next = [...from.next];
     const isThere = (): boolean => next.every((offset, partition) => offset >= target[partition]);
     if (isThere()) return;
-    const records = this.#options.follower.follow(definition, { from: { kind: 'latest' }, after: from.token, signal });
+    const records = this.#follower.follow(definition, { from: NOW, after: from.token, signal });
     for await (const { record, token } of records) {
       next[record.partition] = record.offset + 1;
       yield { record, token, next: [...next] };
@@ -106,8 +111,7 @@ export class StandingQueries {
     const { incarnation } = definition;
     const known = this.#feeds.get(incarnation);
     if (known !== undefined && !known.failed) return known;
-    const { follower, position } = this.#options;
-    const feed = new MatchFeed({ definition, follower, begin: () => position(definition) });
+    const feed = new MatchFeed(definition, this.#follower);
     this.#feeds.set(incarnation, feed);
     return feed;
   }

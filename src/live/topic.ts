@@ -21,6 +21,8 @@ export interface Update<T> {
 
 interface Known<T> {
   answer: T;
+  /** From the version before: the same object for all who had that. */
+  update: Update<T>;
   /** Rises when the answer becomes another one. */
   version: number;
 }
@@ -71,13 +73,20 @@ export class Topic<T> {
           continue;
         }
         version = latest.version;
-        if (before !== null && this.#options.isSame(before, latest.answer)) continue;
-        yield { answer: latest.answer, before };
-        before = latest.answer;
+        const update = this.#updateFrom(before, latest);
+        if (update === null) continue;
+        yield update;
+        before = update.answer;
       }
     } finally {
       this.#leave();
     }
+  }
+
+  /** Null: the answer is the same. */
+  #updateFrom(before: T | null, { answer, update }: Known<T>): Update<T> | null {
+    if (before !== null && update.before === before) return update;
+    return before !== null && this.#options.isSame(before, answer) ? null : { answer, before };
   }
 
   #enter(): void {
@@ -120,8 +129,10 @@ export class Topic<T> {
     const number = ++this.#begun;
     try {
       const answer = await this.#options.evaluate();
-      const isSame = this.#known !== null && this.#options.isSame(this.#known.answer, answer);
-      this.#known = { answer, version: (this.#known?.version ?? 0) + (isSame ? 0 : 1) };
+      const before = this.#known;
+      if (before !== null && this.#options.isSame(before.answer, answer)) this.#known = { ...before, answer };
+      else
+        this.#known = { answer, update: { answer, before: before?.update.answer ?? null }, version: (before?.version ?? 0) + 1 };
       this.#ended = number;
     } catch (error) {
       this.#failure = { error };

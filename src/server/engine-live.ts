@@ -11,7 +11,7 @@ import {
   StandingQueries,
 } from '../live/index.ts';
 import type { SearchAnswer, Searcher } from '../retrieval/index.ts';
-import { DEFAULT_DEADLINE_MS, type Follower, type LiveStreams, type Pinner, tokenOf } from '../snapshot/index.ts';
+import type { Follower, LiveStreams, ReadFrom } from '../snapshot/index.ts';
 import type { StreamDefinition } from '../streams/index.ts';
 import type { ComponentStats } from './metrics.ts';
 import type { EngineSettings } from './settings.ts';
@@ -25,7 +25,6 @@ export interface LiveCall {
 
 export interface EngineLiveOptions {
   streams: LiveStreams;
-  pinner: Pinner;
   follower: Follower;
   searcher: Searcher;
   contexts: ContextAssembler;
@@ -43,13 +42,11 @@ export class EngineLive {
   readonly #standing: StandingQueries;
 
   constructor(options: EngineLiveOptions) {
-    const { streams, searcher, follower, pinner, settings } = options;
+    const { streams, searcher, follower, settings } = options;
     this.#options = options;
     this.#answers = new LiveAnswers({ streams, clock: settings.clock, settings: settings.live });
     this.#queries = new LiveQueries(this.#answers, searcher);
-    const position = async (definition: StreamDefinition): Promise<string> =>
-      tokenOf(await pinner.pin(definition, undefined, settings.clock.nowMs() + DEFAULT_DEADLINE_MS));
-    this.#standing = new StandingQueries({ follower, position });
+    this.#standing = new StandingQueries(follower);
   }
 
   /** The answer of a search now, and again whenever it is another one. */
@@ -63,7 +60,7 @@ export class EngineLive {
   }
 
   /** Every new record that matches, once, in order. */
-  async matches(name: string, request: MatchRequest, call: LiveCall): Promise<OpenMatches> {
+  async matches(name: string, request: MatchRequest, call: LiveCall & { from?: ReadFrom }): Promise<OpenMatches> {
     this.#options.check();
     return this.#standing.open(await this.#options.find(name), request, call);
   }

@@ -117,7 +117,7 @@ export class Engine implements EngineLike {
     this.keys = parts.keys;
     this.#reader = new StreamReader(pinner, settings.clock);
     this.#follower = new Follower(streams, pinner, settings.clock);
-    const live = { searcher: this.#searcher, follower: this.#follower, contexts: this.#contexts, streams, pinner, settings };
+    const live = { searcher: this.#searcher, follower: this.#follower, contexts: this.#contexts, streams, settings };
     this.live = new EngineLive({ ...live, find, check: () => this.#require('retrieve') });
     this.#scanner = new Scanner({ streams, pinner, pins: parts.pins, embeddings, clock: settings.clock });
     this.#sql = new SqlRunner({

@@ -54,7 +54,7 @@ export type {
 export type { FeaturesApi, ViewInput } from './features-api.ts';
 export { type HttpServer, type HttpServerOptions, serve } from './http/server.ts';
 export type { KeysApi } from './keys-api.ts';
-export type { LiveApi, LiveCallOptions, LiveContextCall } from './live-api.ts';
+export type { LiveApi, LiveCallOptions, LiveContextCall, LiveMatchOptions } from './live-api.ts';
 export { serveMcpStdio } from './mcp/stdio.ts';
 export type { Role } from './roles.ts';
 export type { EngineOptions } from './settings.ts';

@@ -1,7 +1,7 @@
 import type { ContextAnswer, ContextCall } from '../context/index.ts';
 import type { LiveAnswer, LiveQueryRequest, MatchRequest } from '../live/index.ts';
 import type { FollowEvent, QueryAnswer } from './api.ts';
-import { toApiRecord, toQueryHit } from './api-mapping.ts';
+import { parseReadFrom, toApiRecord, toQueryHit } from './api-mapping.ts';
 import type { EngineLike } from './engine-types.ts';
 
 export interface LiveCallOptions {
@@ -9,6 +9,11 @@ export interface LiveCallOptions {
   after?: string;
   /** Ends it. */
   signal?: AbortSignal;
+}
+
+export interface LiveMatchOptions extends LiveCallOptions {
+  /** Where to begin without `after`: latest (default), earliest, an offset, time:<ISO> (commit time) or event:<ISO>. */
+  from?: string | number;
 }
 
 export type LiveContextCall = Pick<ContextCall, 'params' | 'version' | 'budget'>;
@@ -20,8 +25,8 @@ export type LiveContextCall = Pick<ContextCall, 'params' | 'version' | 'budget'>
 export interface LiveApi {
   /** The answer now, and whenever other rows, or the same in another order, are the answer. */
   query(stream: string, request: LiveQueryRequest, options?: LiveCallOptions): AsyncIterable<LiveAnswer<QueryAnswer>>;
-  /** Each record from now on (or after `after`) that matches, once, in the order of the log. */
-  matches(stream: string, request: MatchRequest, options?: LiveCallOptions): AsyncIterable<FollowEvent>;
+  /** Each record from `from` on that matches, once, in the order of the log. */
+  matches(stream: string, request: MatchRequest, options?: LiveMatchOptions): AsyncIterable<FollowEvent>;
   /** A context by its name now, and whenever other items are in it. */
   context(name: string, call?: LiveContextCall, options?: LiveCallOptions): AsyncIterable<LiveAnswer<ContextAnswer>>;
 }
@@ -36,8 +41,9 @@ export function embeddedLive(engine: EngineLike): LiveApi {
         yield { answer: { hits: hits.map(hit => toQueryHit(hit, kind)), freshness, token }, difference };
       }
     },
-    async *matches(stream, request, options = {}) {
-      const { matches } = await engine.live.matches(stream, request, callOf(options));
+    async *matches(stream, request, { from, ...options } = {}) {
+      const call = { ...callOf(options), ...(from === undefined ? {} : { from: parseReadFrom(from) }) };
+      const { matches } = await engine.live.matches(stream, request, call);
       for await (const { record, token } of matches) yield { token, record: toApiRecord(record) };
     },
     async *context(name, call = {}, options = {}) {

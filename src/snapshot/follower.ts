@@ -51,6 +51,13 @@ export class Follower {
     }
   }
 
+  /** The token that a follow of all partitions goes on after to begin at `from`. Throws as `resolveFrom`. */
+  async position(definition: StreamDefinition, from: ReadFrom): Promise<string> {
+    const pinned = await this.#pin(definition);
+    const next = await Promise.all(headsOf(pinned).map((_, partition) => resolveFrom(pinned, partition, from)));
+    return tokenAfter(pinned, next);
+  }
+
   #pin(definition: StreamDefinition): Promise<Pinned> {
     return this.#pinner.pin(definition, undefined, this.#clock.nowMs() + DEFAULT_DEADLINE_MS);
   }

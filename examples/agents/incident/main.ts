@@ -1,9 +1,8 @@
 import OpenAI from 'openai';
 import { OpenAiTools, runToolLoop } from '../../../src/adapters/openai/index.ts';
-import type { TailwaterApi } from '../../../src/index.ts';
+import type { FollowEvent, JsonObject, TailwaterApi } from '../../../src/index.ts';
 import { AgentMemory } from '../../../src/memory/index.ts';
 import { type Story, seen, tell } from '../common/story.ts';
-import { followMatching } from './follow.ts';
 import { incidentScript } from './script.ts';
 
 /** An agent on call: follows the errors in a log, looks into each, and writes report and memory with the position, so that each is handled once. */
@@ -21,6 +20,11 @@ function log(api: TailwaterApi, level: string, service: string, message: string)
   return api.append('logs', [{ value: { level, service, message } }]);
 }
 
+/** A standing query: every error beyond the position, those that are there and those to come. */
+function errorsAfter(api: TailwaterApi, position: number): AsyncIterable<FollowEvent> {
+  return api.live.matches('logs', { filter: { level: 'error' } }, { from: position + 1 });
+}
+
 export async function incident({ api, model, say }: Story): Promise<void> {
   await load(api);
   const client = new OpenAI({ baseURL: model.baseURL, apiKey: model.apiKey });
@@ -36,11 +40,10 @@ export async function incident({ api, model, say }: Story): Promise<void> {
     return text;
   };
 
-  const stop = new AbortController();
   let { position } = await api.stepPosition({ consumer: CONSUMER, stream: 'logs' });
-  const errors = followMatching(api, 'logs', { from: position + 1, where: { level: 'error' }, signal: stop.signal });
   let handled = 0;
-  for await (const { record, value } of errors) {
+  for await (const { record } of errorsAfter(api, position)) {
+    const value = record.value as JsonObject;
     const service = String(value.service);
     say(`\nlog      ${record.offset}: ${service}: ${value.message}`);
     const report = await investigate(service);
@@ -57,12 +60,10 @@ export async function incident({ api, model, say }: Story): Promise<void> {
     const again = await memory.step(step);
     say(`   step     applied: ${applied}; the same again: ${again.applied}, told “${String(again.result).slice(0, 24)}…”`);
     position = record.offset;
-    if (++handled === 2) stop.abort();
-    else {
-      say('\n… meanwhile the provider fails again …');
-      await log(api, 'info', 'checkout', 'Retrying');
-      await log(api, 'error', 'checkout', 'Timeout of the payment provider, again');
-    }
+    if (++handled === 2) break;
+    say('\n… meanwhile the provider fails again …');
+    await log(api, 'info', 'checkout', 'Retrying');
+    await log(api, 'error', 'checkout', 'Timeout of the payment provider, again');
   }
   const { rows } = await api.sql('SELECT count(*) AS n FROM reports');
   say(`\nreports  ${rows[0][0]} for ${handled} errors`);

@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type JsonObject, TailwaterError } from '../../base/index.ts';
 import type { ContextAnswer, ContextInclude, ContextRequest } from '../../context/index.ts';
+import type { LiveAnswer } from '../../live/index.ts';
+import type { LiveContextCall, TailwaterApi } from '../../server/index.ts';
 import { parseCount, parseJsonObject } from '../arguments.ts';
 import { addCommonOptions, addExamples } from '../common.ts';
 import { withTailwater } from '../connect.ts';
 import type { CliContext, CommonOptions } from '../context.ts';
+import { showLive } from '../live-output.ts';
 import { printJson, printLine } from '../output.ts';
 
 interface AskOptions extends CommonOptions {
@@ -20,6 +23,8 @@ interface AskOptions extends CommonOptions {
   deadline?: number;
   name?: string;
   params?: JsonObject;
+  live?: boolean;
+  times?: number;
 }
 
 export function addContextCommand(program: Command, context: CliContext): void {
@@ -69,24 +74,38 @@ function addAsk(parent: Command, context: CliContext): void {
     .option('--deadline <ms>', 'a leg that is later than this is left out', parseCount)
     .option('--name <name>', 'call a definition instead of naming legs')
     .option('--params <json>', 'its parameters', parseJsonObject)
+    .addOption(new Option('--live', 'with --name: show it again whenever it changes, until stopped').conflicts('asOf'))
+    .option('--times <count>', 'with --live: stop after so many', parseCount)
     .action((query: string[], options: AskOptions) => ask(query.join(' '), options, context));
   addCommonOptions(command, context);
 }
 
 function ask(query: string, options: AskOptions, context: CliContext): Promise<void> {
   return withTailwater(options, { create: false }, async ({ api }) => {
-    const { name, params, budget } = options;
+    const { name } = options;
+    if (options.live === true) return askLive(api, options, context);
     const answer =
       name === undefined
         ? await api.context(requestOf(query, options))
-        : await api.contexts.call(name, {
-            ...(params === undefined ? {} : { params }),
-            ...(budget === undefined ? {} : { budget: { tokens: budget } }),
-            ...callOptions(options),
-          });
+        : await api.contexts.call(name, { ...namedCall(options), ...callOptions(options) });
     if (options.json === true) printJson(context, answer);
     else printAnswer(context, answer);
   });
+}
+
+async function askLive({ live }: TailwaterApi, options: AskOptions, context: CliContext): Promise<void> {
+  const { name, json, times } = options;
+  if (name === undefined)
+    throw new TailwaterError('TW_BAD_REQUEST', { detail: 'Only a context with a name is live: give --name.' });
+  const show = (update: LiveAnswer<ContextAnswer>): void => {
+    if (json === true) printJson(context, update);
+    else printAnswer(context, update.answer);
+  };
+  await showLive(context, signal => live.context(name, namedCall(options), { signal }), show, times);
+}
+
+function namedCall({ params, budget }: AskOptions): LiveContextCall {
+  return { ...(params === undefined ? {} : { params }), ...(budget === undefined ? {} : { budget: { tokens: budget } }) };
 }
 
 function requestOf(query: string, options: AskOptions): ContextRequest {

@@ -5,6 +5,7 @@ import { addCommonOptions, addExamples } from '../common.ts';
 import { type Connection, withTailwater } from '../connect.ts';
 import type { CliContext, CommonOptions } from '../context.ts';
 import type { RecordReader } from '../exact-reader.ts';
+import { showLive } from '../live-output.ts';
 import { fitted, printJson, printLine } from '../output.ts';
 
 interface TailOptions extends CommonOptions {
@@ -98,25 +99,19 @@ async function follow(
   context: CliContext,
   print: (record: ApiRecord) => void,
 ): Promise<void> {
-  const stop = new AbortController();
-  const unlisten = context.onSignal(() => stop.abort());
   const { after, from, partition } = options;
   const start = after === undefined ? { from: from! } : { after };
-  try {
-    const events = reader.follow(name, { ...start, ...(partition === undefined ? {} : { partition }), signal: stop.signal });
-    let left = after === undefined ? (options.limit ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
-    for await (const { record } of events) {
-      print(record);
-      if (--left <= 0) break;
-    }
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-  } finally {
-    unlisten();
-  }
+  const chosen = partition === undefined ? {} : { partition };
+  const times = after === undefined ? options.limit : undefined;
+  await showLive(
+    context,
+    signal => reader.follow(name, { ...start, ...chosen, signal }),
+    ({ record }) => print(record),
+    times,
+  );
 }
 
-function printRecord(record: ApiRecord, options: TailOptions, context: CliContext): void {
+export function printRecord(record: ApiRecord, options: Pick<CommonOptions, 'json'>, context: CliContext): void {
   if (options.json === true) {
     printJson(context, record);
     return;

@@ -6,7 +6,7 @@ import type { Follower } from './followers.ts';
 
 export interface LiveEvent {
   event: string;
-  /** JSON. */
+  /** JSON, in one line. */
   data: string;
   /** The token that resumes after it. */
   id: string;
@@ -16,6 +16,11 @@ export interface LiveEvents {
   /** The token that resumes where the events begin, where there is one: a reader that saw nothing misses nothing. */
   token?: string;
   events: AsyncIterable<LiveEvent>;
+}
+
+/** Line breaks between the tokens of a JSON value are not part of it, but would end the event's line. */
+export function oneLine(json: string): string {
+  return json.replaceAll(/[\r\n]/g, ' ');
 }
 
 /**
@@ -64,8 +69,7 @@ export async function serveEvents(
 async function pump(source: AsyncIterable<LiveEvent>, events: EventStream, left: AbortSignal): Promise<void> {
   for await (const { event, data, id } of source) {
     if (left.aborted) return;
-    // Line breaks between the tokens of a value are not part of it, but would end the event's line.
-    const accepted = events.push(event, data.replaceAll(/[\r\n]/g, ' '), id);
+    const accepted = events.push(event, data, id);
     if (!accepted) await events.ready();
   }
   if (!left.aborted) throw new TailwaterError('TW_CLOSED', { detail: 'The stream ended.', retryAfterMs: 1000 });

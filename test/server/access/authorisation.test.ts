@@ -19,6 +19,7 @@ const QUESTIONS = [
   'post /v1/sources/progress',
   'post /v1/sql',
   'post /v1/streams/{stream}/query',
+  'post /v1/streams/{stream}/query/live',
 ];
 const WRITES = [
   'delete /v1/streams/{stream}/documents/{document}',
@@ -160,6 +161,14 @@ describe('a server with an administrator’s key', () => {
     const rows = [{ user: 'ann', time: '2099-01-01T00:00:00Z' }];
     await client.contexts.call('inside');
     await client.contexts.call('any', { params: { s: 'orders.eu' } });
+    const first = async (answers: AsyncIterable<unknown>): Promise<unknown> => {
+      for await (const answer of answers) return answer;
+      return null;
+    };
+    expect(await first(client.live.query('orders.eu', { limit: 1 }))).toMatchObject({
+      answer: { hits: [{ value: { total: 3 } }] },
+    });
+    expect(await first(client.live.context('inside'))).toMatchObject({ difference: null });
     await client.context(about({ events: [{ stream: 'orders.eu' }], features: { view: 'buys', entity: 'ann' } }) as never);
     for (const refused of [
       () => client.features.get('logins'),
@@ -169,6 +178,10 @@ describe('a server with an administrator’s key', () => {
       () => client.contexts.get('outside'),
       () => client.contexts.call('outside'),
       () => client.contexts.call('any', { params: { s: 'users' } }),
+      () => first(client.live.query('users', {})),
+      () => first(client.live.matches('users', {}, { from: 'earliest' })),
+      () => first(client.live.context('outside')),
+      () => first(client.live.context('any', { params: { s: 'users' } })),
       () =>
         client.context(about({ rows: { stream: 'orders.eu' }, events: [{ stream: 'orders.eu' }, { stream: 'users' }] }) as never),
       () => client.context(about({ documents: { stream: ['orders.eu'] } }) as never),

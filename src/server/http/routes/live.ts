@@ -4,11 +4,13 @@ import { isJsonObject, type JsonObject, TailwaterError } from '../../../base/ind
 import type { ContextAnswer, ContextCall } from '../../../context/index.ts';
 import type { LiveAnswer } from '../../../live/index.ts';
 import type { SearchAnswer } from '../../../retrieval/index.ts';
+import type { ReadFrom } from '../../../snapshot/index.ts';
 import { encodeQueryAnswer, encodeRecord } from '../../api-encoding.ts';
+import { parseReadFrom } from '../../api-mapping.ts';
 import { readsFor } from '../authorise.ts';
 import type { App, HttpContext } from '../context.ts';
 import { QueryBody, StreamParams } from '../schemas.ts';
-import { type LiveEvent, type LiveEvents, serveEvents } from '../serve-events.ts';
+import { type LiveEvent, type LiveEvents, oneLine, serveEvents } from '../serve-events.ts';
 import { ContextParams } from './contexts.ts';
 import { PROBLEM_ANSWER, parseJsonBody } from './route-parts.ts';
 
@@ -20,6 +22,9 @@ const LiveQueryBody = Type.Object(
         description:
           'answers (default): the answer now, and whenever it is another one. matches: each new record that matches, once.',
       }),
+    ),
+    from: Type.Optional(
+      Type.Union([Type.String(), Type.Integer()], { description: 'With matches: where to begin, as in reads; default latest.' }),
     ),
     after: Type.Optional(Type.String({ description: 'The token of the last event seen; also as Last-Event-ID.' })),
   },
@@ -55,11 +60,13 @@ export function addLiveRoutes(app: App, context: HttpContext): void {
       },
     },
     (request, reply) => {
-      const { emit = 'answers', after: given, ...query } = request.body as Static<typeof LiveQueryBody>;
+      const { emit = 'answers', after: given, from, ...query } = request.body as Static<typeof LiveQueryBody>;
       const after = startOf(request.headers, given);
       const { stream } = request.params;
+      const start = from === undefined ? {} : { from: parseReadFrom(from) };
+      if (emit === 'answers' && from !== undefined) throw answersBegin();
       const open = emit === 'answers' ? openAnswers : openMatches;
-      return serveEvents(context, request, reply, signal => open(context, stream, query, { ...after, signal }));
+      return serveEvents(context, request, reply, signal => open(context, stream, query, { ...after, ...start, signal }));
     },
   );
   app.get<{ Params: { context: string } }>(
@@ -85,14 +92,21 @@ export function addLiveRoutes(app: App, context: HttpContext): void {
   );
 }
 
+function answersBegin(): TailwaterError {
+  return new TailwaterError('TW_BAD_REQUEST', {
+    detail: 'Answers begin now: only matches have a `from`.',
+    data: { field: 'from', in: 'body' },
+  });
+}
+
 function startOf(headers: IncomingHttpHeaders, given: string | undefined): { after?: string } {
   const last = headers['last-event-id'];
   const after = typeof last === 'string' && last !== '' ? last : given;
   return after === undefined ? {} : { after };
 }
 
-type Query = Omit<Static<typeof LiveQueryBody>, 'emit' | 'after'>;
-type Call = { after?: string; signal: AbortSignal };
+type Query = Omit<Static<typeof LiveQueryBody>, 'emit' | 'after' | 'from'>;
+type Call = { after?: string; from?: ReadFrom; signal: AbortSignal };
 
 async function openAnswers({ engine }: HttpContext, stream: string, query: Query, call: Call): Promise<LiveEvents> {
   const answers = await engine.live.query(stream, query, call);
@@ -108,23 +122,28 @@ async function openMatches({ engine }: HttpContext, stream: string, query: Query
 async function* matchesOf(
   matches: Awaited<ReturnType<HttpContext['engine']['live']['matches']>>['matches'],
 ): AsyncGenerator<LiveEvent> {
-  for await (const { record, token } of matches) yield { event: 'match', data: encodeRecord(record), id: token };
+  for await (const { record, token } of matches) yield { event: 'match', data: oneLine(encodeRecord(record)), id: token };
 }
 
 /** Many may wait for the same answer: it is written once. */
-const written = new WeakMap<object, string>();
+const written = new WeakMap<object, LiveEvent>();
 
 async function* eventsOf<T extends { token: string }>(
   answers: AsyncIterable<LiveAnswer<T>>,
   encode: (answer: T) => string,
 ): AsyncGenerator<LiveEvent> {
-  for await (const { answer, difference } of answers) {
-    let text = written.get(answer);
-    if (text === undefined) {
-      text = encode(answer);
-      written.set(answer, text);
+  for await (const live of answers) {
+    let event = written.get(live);
+    if (event === undefined) {
+      const { answer, difference } = live;
+      event = {
+        event: 'answer',
+        data: oneLine(`{"answer":${encode(answer)},"difference":${JSON.stringify(difference)}}`),
+        id: answer.token,
+      };
+      written.set(live, event);
     }
-    yield { event: 'answer', data: `{"answer":${text},"difference":${JSON.stringify(difference)}}`, id: answer.token };
+    yield event;
   }
 }
 

@@ -10,7 +10,7 @@ import type { AppendInput, EngineFollowOptions, EngineReadOptions } from '../../
 import type { App, HttpContext } from '../context.ts';
 import { parseRecords } from '../parse-json.ts';
 import { AppendAnswerSchema, AppendQuery, ReadAnswerSchema, ReadQuery, RecordsBody, StreamParams } from '../schemas.ts';
-import { type LiveEvent, type LiveEvents, serveEvents } from '../serve-events.ts';
+import { type LiveEvent, type LiveEvents, oneLine, serveEvents } from '../serve-events.ts';
 import { answers, consistencyOf, isJson, PROBLEM_ANSWER, sendWithToken } from './route-parts.ts';
 
 export function addRecordRoutes(app: App, context: HttpContext): void {
@@ -180,5 +180,5 @@ async function openFollow({ engine }: HttpContext, name: string, options: Engine
 }
 
 async function* eventsOf(records: AsyncIterable<LiveRecord>): AsyncGenerator<LiveEvent> {
-  for await (const { record, token } of records) yield { event: 'record', data: encodeRecord(record), id: token };
+  for await (const { record, token } of records) yield { event: 'record', data: oneLine(encodeRecord(record)), id: token };
 }
