@@ -138,7 +138,7 @@ export class Engine implements EngineLike {
     this.#compactions = new Compactions(streams, runner, settings, { claims, onUpkeep, ...(openQueue && { openQueue }) });
     this.#collections = this.#startCollections(runner);
     this.#tagging = this.#startTagging();
-    this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
+    this.#bound = new TailBound(streams, settings);
     this.#metrics = new Metrics(() => this.#stats());
     this.#cluster = parts.folder.shared ? this.#startCluster() : null;
   }
@@ -476,6 +476,7 @@ export class Engine implements EngineLike {
     const { shard, embedders, streams, residents, folder, settings } = this.#parts;
     const stats: ComponentStats[] = [
       { component: 'log', stats: shard.stats() },
+      { component: 'tail_bound', stats: this.#bound.stats() },
       { component: 'compaction', stats: this.#compactions.stats() },
       ...this.#compactions.runningStats(),
       { component: 'embedding', stats: embedders.stats() },
@@ -490,7 +491,8 @@ export class Engine implements EngineLike {
       ...(folder.cache === undefined ? [] : [{ component: 'object_cache', stats: folder.cache.stats() }]),
     ];
     for (const stream of [...streams.all()].slice(0, MAX_STREAMS_IN_METRICS)) {
-      stats.push({ component: 'tail', labels: { stream: stream.definition.name }, stats: stream.tail.stats() });
+      const own = { ...stream.tail.stats(), ...this.#bound.streamStats(stream) };
+      stats.push({ component: 'tail', labels: { stream: stream.definition.name }, stats: own });
     }
     return stats;
   }

@@ -38,6 +38,7 @@ export function nodeConfig(config: Config, env: Readonly<Record<string, string |
       maxStalenessMs: read.given<number>('reads.maxStalenessMs'),
       maxTailRows: read.given<number>('tail.maxRows'),
       maxTailBytes: read.given<number>('tail.maxBytes'),
+      tailStreamShare: read.given<number>('tail.streamShare'),
       maxResidentBytes: read.given<number>('resident.maxBytes'),
       maxResidentRows: read.given<number>('resident.maxRows'),
       compactionThreads: read.given<number>('compaction.threads'),

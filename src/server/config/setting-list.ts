@@ -222,6 +222,11 @@ const LOG: readonly Setting[] = [
     bytes(ENGINE_DEFAULTS.maxTailBytes, undefined, MIB),
     'Bytes of all tails together; writes get TW_TAIL_FULL there.',
   ),
+  numeric(
+    'tail.streamShare',
+    { unit: null, min: 0.001, max: 1, default: ENGINE_DEFAULTS.tailStreamShare },
+    'The part of `tail.maxRows` and `tail.maxBytes` that one stream may have; writes to it alone get TW_TAIL_FULL there.',
+  ),
   integer(
     'resident.maxBytes',
     bytes(RESIDENT_DEFAULTS.maxResidentBytes),
@@ -238,12 +243,12 @@ const WORK: readonly Setting[] = [
   integer(
     'compaction.rows',
     { unit: 'rows', min: 1, default: folder.compaction.rows, s3Default: s3.compaction.rows },
-    'Rows of a tail from which it is compacted.',
+    'Rows of a tail from which it is compacted; at most half of what `tail.streamShare` gives a stream.',
   ),
   integer(
     'compaction.bytes',
     bytes(folder.compaction.bytes, s3.compaction.bytes, KIB),
-    'Bytes of a tail from which it is compacted.',
+    'Bytes of a tail from which it is compacted; at most half of what `tail.streamShare` gives a stream.',
   ),
   integer(
     'compaction.ageMs',
