@@ -1,9 +1,11 @@
 import { TailwaterError } from '../base/index.ts';
 import type { LiveStream, LiveStreams } from '../snapshot/index.ts';
+import type { ComponentStats } from './metrics.ts';
 
 const RETRY_AFTER_MS = 1000;
 /** The sum over all streams is not taken for every append; between two sums, only streams that are written grow. */
 const RECOUNT_EVERY = 64;
+const MAX_STREAMS_IN_METRICS = 1000;
 
 export interface TailBoundSettings {
   /** Of all tails together. */
@@ -61,15 +63,17 @@ export class TailBound {
     });
   }
 
-  stats(): Record<string, number> {
+  stats(): ComponentStats[] {
     const { rows: maxRows, bytes: maxBytes } = this.#max;
     const { rows: maxStreamRows, bytes: maxStreamBytes } = this.#maxOfStream;
-    return { maxRows, maxBytes, maxStreamRows, maxStreamBytes, refused: this.#refused };
+    const stats = { maxRows, maxBytes, maxStreamRows, maxStreamBytes, refused: this.#refused };
+    const streams = [...this.#streams.all()].slice(0, MAX_STREAMS_IN_METRICS);
+    return [{ component: 'tail_bound', stats }, ...streams.map(stream => this.#statsOf(stream))];
   }
 
-  /** Of one stream: appends that were refused because its own share was full. */
-  streamStats(stream: LiveStream): Record<string, number> {
-    return { refused: this.#refusedOf.get(stream) ?? 0 };
+  #statsOf(stream: LiveStream): ComponentStats {
+    const refused = this.#refusedOf.get(stream) ?? 0;
+    return { component: 'tail', labels: { stream: stream.definition.name }, stats: { ...stream.tail.stats(), refused } };
   }
 
   #admitStream(stream: LiveStream): void {
