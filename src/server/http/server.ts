@@ -72,7 +72,10 @@ export async function serve(served: EngineLike, options: HttpServerOptions = {})
   const app = createApp(context, pair);
   app.register(async scope => addRoutes(scope as App, context));
   app.register(async scope => addIcebergCatalog(scope as App, context), { prefix: '/iceberg' });
-  const face = new McpFace(context, createMcpService(engineToolApi(engine), clock, mcp, isLoopback(host)));
+  const face = new McpFace(
+    context,
+    createMcpService(identity => engineToolApi(engine, identity), clock, mcp, isLoopback(host)),
+  );
   app.register(async scope => face.addRoutes(scope as App), { prefix: MCP_PATH });
   const url = await listen(app, host, port);
   if (!isLoopback(host) && authenticator === null) logger.warn({ host }, 'Listening beyond this machine without authentication');
