@@ -6,7 +6,7 @@ import { type ClientTransport, type HttpRequest, problemOfEvent } from './client
 const SILENCE_MS = 45_000;
 /** In a row, without anything received in between: about twenty seconds of a server that is away. */
 const MAX_LOST_CONNECTIONS = 10;
-const RESUMABLE = ['TW_UNREACHABLE', 'TW_BUSY', 'TW_CLOSED', 'TW_STORAGE_UNAVAILABLE'] as const;
+const RESUMABLE = ['TW_UNREACHABLE', 'TW_BUSY', 'TW_RATE_LIMITED', 'TW_CLOSED', 'TW_STORAGE_UNAVAILABLE'] as const;
 
 export interface FollowRequest {
   /** The token to go on after; undefined: none is known yet. */

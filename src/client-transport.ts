@@ -42,7 +42,7 @@ export interface HttpRequest {
 /** Questions that are too long for a URL. */
 const READS = /\/query(\/live)?$|^\/v1\/sql$/;
 /** Nothing was done: sending again is safe whatever the request was. */
-const REFUSED: readonly string[] = ['TW_BUSY', 'TW_TAIL_FULL', 'TW_CLOSED', 'TW_NOT_READY'];
+const REFUSED: readonly string[] = ['TW_BUSY', 'TW_RATE_LIMITED', 'TW_TAIL_FULL', 'TW_CLOSED', 'TW_NOT_READY'];
 const PASSING: readonly string[] = ['TW_OUTCOME_UNKNOWN', 'TW_STORAGE_UNAVAILABLE', 'TW_UNREACHABLE', 'TW_COMPACTION_FAILED'];
 const BASE_DELAY_MS = 100;
 const MAX_DELAY_MS = 5000;

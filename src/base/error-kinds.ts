@@ -246,6 +246,11 @@ export const ERROR_KINDS = {
     title: 'Too many requests are in progress',
     action: 'Wait as Retry-After says, then try again. Nothing was done.',
   },
+  TW_RATE_LIMITED: {
+    status: 429,
+    title: 'More was sent than the rate limit allows',
+    action: 'Wait as Retry-After says, then try again. Nothing was done.',
+  },
   TW_OUTCOME_UNKNOWN: {
     status: 503,
     title: 'It is not known whether the write took effect',

@@ -21,6 +21,7 @@ import type { EngineContextsApi } from './contexts-api.ts';
 import type { EngineDocuments } from './documents-api.ts';
 import type { EngineLive } from './engine-live.ts';
 import type { FeaturesApi } from './features-api.ts';
+import type { RateLimiter } from './limits/rates.ts';
 import type { StepsApi } from './steps-api.ts';
 
 /** A row as the engine finds it: the record's own bytes, not parsed. */
@@ -59,6 +60,8 @@ export interface EngineLike {
   readonly live: Pick<EngineLive, 'query' | 'matches' | 'context'>;
   readonly keys: Pick<AccessKeys, 'create' | 'list' | 'remove' | 'find'>;
   readonly steps: StepsApi;
+  /** What limits how fast someone may ask: of all nodes together, where they share Redis. */
+  readonly rates: RateLimiter;
   /** Iceberg's REST catalog, over the tables of streams and those of other engines. */
   readonly iceberg: IcebergCatalog;
   createStream(name: string, settings: StreamSettings): Promise<StreamInfo>;

@@ -55,6 +55,8 @@ import type { AppendInput, EngineFollowOptions, EngineLike, EngineReadOptions, E
 import { wholeWrites } from './engine-writes.ts';
 import { icebergCatalog } from './iceberg-catalog.ts';
 import { InlineCompaction } from './inline-compaction.ts';
+import { LocalRates } from './limits/local-rates.ts';
+import type { RateLimiter } from './limits/rates.ts';
 import { type ComponentStats, Metrics } from './metrics.ts';
 import { type Role, requireRole } from './roles.ts';
 import { type EngineOptions, settingsOf } from './settings.ts';
@@ -66,7 +68,6 @@ import { TailBound } from './tail-bound.ts';
 
 const DEFAULT_PAGE_RECORDS = 100;
 const DEADLINE_MS = 10_000;
-const MAX_STREAMS_IN_METRICS = 1000;
 
 /** A node on one data folder, or one of the nodes of a deployment on S3: every layer composed, every face served from here. Answers carry records as their bytes. */
 export class Engine implements EngineLike {
@@ -75,6 +76,7 @@ export class Engine implements EngineLike {
   readonly steps: Steps;
   readonly features: EngineFeatures;
   readonly live: EngineLive;
+  readonly rates: RateLimiter;
   readonly #parts: Parts;
   readonly #clock: Clock;
   readonly #appender: Appender;
@@ -134,11 +136,12 @@ export class Engine implements EngineLike {
     const claims = parts.folder.shared ? new LeaseClaims(parts.folder.store, randomId(settings.random), this.#clock) : null;
     const onUpkeep = (incarnation: string): void => this.#cluster?.tableAdvanced(incarnation);
     this.#redis = settings.redis === null ? null : new NodeRedis(settings.redis, settings);
+    this.rates = this.#redis?.rates ?? new LocalRates(this.#clock);
     const openQueue = this.#redis?.openQueue.bind(this.#redis);
     this.#compactions = new Compactions(streams, runner, settings, { claims, onUpkeep, ...(openQueue && { openQueue }) });
     this.#collections = this.#startCollections(runner);
     this.#tagging = this.#startTagging();
-    this.#bound = new TailBound(streams, settings.maxTailRows, settings.maxTailBytes);
+    this.#bound = new TailBound(streams, settings);
     this.#metrics = new Metrics(() => this.#stats());
     this.#cluster = parts.folder.shared ? this.#startCluster() : null;
   }
@@ -473,9 +476,11 @@ export class Engine implements EngineLike {
   }
 
   #stats(): ComponentStats[] {
-    const { shard, embedders, streams, residents, folder, settings } = this.#parts;
-    const stats: ComponentStats[] = [
+    const { shard, embedders, residents, folder, settings } = this.#parts;
+    return [
       { component: 'log', stats: shard.stats() },
+      ...this.#bound.stats(),
+      { component: 'rate_limits', stats: this.rates.stats() },
       { component: 'compaction', stats: this.#compactions.stats() },
       ...this.#compactions.runningStats(),
       { component: 'embedding', stats: embedders.stats() },
@@ -489,9 +494,5 @@ export class Engine implements EngineLike {
       ...(folder.requests === undefined ? [] : requestStats(folder.requests, settings.requestPrices)),
       ...(folder.cache === undefined ? [] : [{ component: 'object_cache', stats: folder.cache.stats() }]),
     ];
-    for (const stream of [...streams.all()].slice(0, MAX_STREAMS_IN_METRICS)) {
-      stats.push({ component: 'tail', labels: { stream: stream.definition.name }, stats: stream.tail.stats() });
-    }
-    return stats;
   }
 }

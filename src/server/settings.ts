@@ -43,6 +43,8 @@ export interface EngineOptions {
   /** The bound of all tails together; writes get TW_TAIL_FULL there. Defaults: 4,000,000 rows, 2 GiB. */
   maxTailRows?: number;
   maxTailBytes?: number;
+  /** The part of both that one stream may have, above 0 and at most 1 (no share of its own). Default 0.5. */
+  tailStreamShare?: number;
   /** Rows of small tables that are kept in memory, indexed. Defaults: 512 MiB together (0: none), tables up to 200,000 rows. */
   maxResidentBytes?: number;
   maxResidentRows?: number;
@@ -86,6 +88,7 @@ export interface EngineSettings {
   maxStalenessMs: number;
   maxTailRows: number;
   maxTailBytes: number;
+  tailStreamShare: number;
   maxResidentBytes: number;
   maxResidentRows: number;
   compaction: CompactionTrigger & { auto: boolean };
@@ -151,6 +154,7 @@ export const S3_DEFAULTS: StorageDefaults = {
 export const ENGINE_DEFAULTS = {
   maxTailRows: 4_000_000,
   maxTailBytes: 2 * 1024 ** 3,
+  tailStreamShare: 0.5,
   compactionThreads: 1,
   answersRetentionMs: 30 * 86_400_000,
 };
@@ -162,10 +166,25 @@ function redisOf({ redis, storage }: EngineOptions): RedisSettings | null {
   return { url: redis.url, prefix: redis.prefix ?? `tailwater:${bucket}/${prefix}` };
 }
 
+/** A tail is compacted well before its stream's share is full, however small that is. */
+function timely<T extends CompactionTrigger>(
+  trigger: T,
+  { maxTailRows, maxTailBytes, tailStreamShare }: Pick<EngineSettings, 'maxTailRows' | 'maxTailBytes' | 'tailStreamShare'>,
+): T {
+  const halfOf = (max: number): number => Math.max(1, Math.floor((max * tailStreamShare) / 2));
+  const rows = Math.min(trigger.rows, halfOf(maxTailRows));
+  return { ...trigger, rows, bytes: Math.min(trigger.bytes, halfOf(maxTailBytes)) };
+}
+
 export function settingsOf(options: EngineOptions): EngineSettings {
   const apiKey = options.openai?.apiKey ?? process.env.OPENAI_API_KEY;
   const defaults = options.storage === undefined ? FOLDER_DEFAULTS : S3_DEFAULTS;
   const lingerMs = options.lingerMs ?? defaults.lingerMs;
+  const tails = {
+    maxTailRows: options.maxTailRows ?? ENGINE_DEFAULTS.maxTailRows,
+    maxTailBytes: options.maxTailBytes ?? ENGINE_DEFAULTS.maxTailBytes,
+    tailStreamShare: options.tailStreamShare ?? ENGINE_DEFAULTS.tailStreamShare,
+  };
   return {
     dataDir: options.dataDir,
     storage: options.storage ?? null,
@@ -180,11 +199,10 @@ export function settingsOf(options: EngineOptions): EngineSettings {
     maxSegmentBytes: options.maxSegmentBytes ?? defaults.maxSegmentBytes,
     maxStalenessMs: options.maxStalenessMs ?? defaults.maxStalenessMs,
     answersRetentionMs: options.answersRetentionMs ?? ENGINE_DEFAULTS.answersRetentionMs,
-    maxTailRows: options.maxTailRows ?? ENGINE_DEFAULTS.maxTailRows,
-    maxTailBytes: options.maxTailBytes ?? ENGINE_DEFAULTS.maxTailBytes,
+    ...tails,
     maxResidentBytes: options.maxResidentBytes ?? RESIDENT_DEFAULTS.maxResidentBytes,
     maxResidentRows: options.maxResidentRows ?? RESIDENT_DEFAULTS.maxResidentRows,
-    compaction: { auto: true, ...defaults.compaction, ...options.compaction },
+    compaction: timely({ auto: true, ...defaults.compaction, ...options.compaction }, tails),
     compactionHost: options.compactionHost ?? 'process',
     compactionThreads: options.compactionThreads ?? ENGINE_DEFAULTS.compactionThreads,
     collection: { ...defaults.collection, ...options.collection },

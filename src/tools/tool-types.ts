@@ -6,9 +6,7 @@ export type ToolApi = Pick<
   TailwaterApi,
   | 'append'
   | 'context'
-  | 'contexts'
   | 'createStream'
-  | 'features'
   | 'follow'
   | 'getRow'
   | 'getStream'
@@ -17,7 +15,10 @@ export type ToolApi = Pick<
   | 'query'
   | 'read'
   | 'sql'
->;
+> & {
+  contexts: Pick<TailwaterApi['contexts'], 'list' | 'call'>;
+  features: Pick<TailwaterApi['features'], 'online' | 'service'>;
+};
 
 /** What a client may assume about a call, in the words of the Model Context Protocol. */
 export interface ToolAnnotations {

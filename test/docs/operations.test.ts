@@ -7,7 +7,7 @@ import { ROOT, useShell } from './shell.ts';
 
 const GUIDE = readFileSync(join(ROOT, 'docs', 'OPERATIONS.md'), 'utf8');
 /** On S3 with Redis only. */
-const ELSEWHERE = ['tailwater_redis_up', 'tailwater_object_store_cost_usd'];
+const ELSEWHERE = ['tailwater_redis_up', 'tailwater_object_store_cost_usd', 'tailwater_rate_limits_shared'];
 
 const docs = useShell();
 

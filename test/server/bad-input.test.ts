@@ -266,7 +266,7 @@ describe('keys and numbers that JavaScript or text would change', () => {
 describe('a tail at its bound', () => {
   test('refuses with Retry-After before another request is too much, however large requests are, and loses nothing', async () => {
     const rows = 500;
-    await using small = await temporaryEngine({ maxTailRows: 1000 });
+    await using small = await temporaryEngine({ maxTailRows: 1000, tailStreamShare: 1 });
     await using http = await startServer(small.tailwater.engine);
     await small.tailwater.createStream('s', { kind: 'append' });
     const body = Array.from({ length: rows }, (_, n) => `{"n":${n}}`).join('\n');

@@ -55,6 +55,17 @@ describe('a configuration', () => {
     );
   });
 
+  test('of rate limits is none unless it is given, and a burst is of a rate', () => {
+    const of = (rateLimits: object) => nodeConfig(readConfig({ ...NOTHING, ...file({ rateLimits }) }), {}).rateLimits;
+    expect(of({})).toEqual({});
+    expect(of({ requestsPerSecond: 0.5, bytesPerSecond: '5 MiB', bytesBurst: 10 })).toEqual({
+      requestsPerSecond: 0.5,
+      bytesPerSecond: 5 * 1024 ** 2,
+      bytesBurst: 10,
+    });
+    expect(messageOf(() => of({ requestsBurst: 5 }))).toContain('rateLimits.requestsBurst needs rateLimits.requestsPerSecond');
+  });
+
   test('never shows a secret, and takes none from a command line', () => {
     const secret = 'secret\u0007value';
     const message = messageOf(() => readConfig({ ...NOTHING, env: { TAILWATER_S3_SECRET_ACCESS_KEY: secret } }));

@@ -5,6 +5,7 @@ import type { AppendAnswer, StreamInfo } from '../../src/server/api.ts';
 import { emptyReport } from '../../src/server/collect/report.ts';
 import type { AppendInput, EngineFollowOptions, EngineLike } from '../../src/server/engine-types.ts';
 import type { FeaturesApi } from '../../src/server/features-api.ts';
+import { LocalRates } from '../../src/server/limits/local-rates.ts';
 import type { Freshness, LiveRecord } from '../../src/snapshot/index.ts';
 import { MemoryObjectStore } from '../../src/storage/index.ts';
 import { decodeToken, encodeToken, type StreamDefinition, type StreamRecord } from '../../src/streams/index.ts';
@@ -79,6 +80,7 @@ export function fakeEngine(overrides: Partial<EngineLike> = {}): EngineLike & { 
     live: { query: noContext, matches: noContext, context: noContext },
     steps: { step: noDocuments, stepPosition: noDocuments },
     context: noContext,
+    rates: new LocalRates(systemClock),
     keys: new AccessKeys(new MemoryObjectStore(), systemClock, systemRandom),
     iceberg: new IcebergCatalog({
       streams: () => [],

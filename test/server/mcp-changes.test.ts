@@ -78,7 +78,7 @@ describe('changes of a stream', () => {
   test('are told at most once in the time they are gathered for, and the last of them is told of', async () => {
     const engine = fakeEngine();
     const clock = new VirtualClock();
-    const changes = new StreamChanges(engineToolApi(engine), clock, 250);
+    const changes = new StreamChanges(engineToolApi(engine, null), clock, 250);
     const times: number[] = [];
     let heardAt = -1;
     const end = await changes.watch('events', () => {
@@ -113,7 +113,7 @@ describe('changes of a stream', () => {
       },
     });
     const clock = new VirtualClock();
-    const changes = new StreamChanges(engineToolApi(engine), clock, 250);
+    const changes = new StreamChanges(engineToolApi(engine, null), clock, 250);
     let told = 0;
     await changes.watch('events', () => void told++);
     broken = true;

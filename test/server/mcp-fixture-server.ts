@@ -5,6 +5,7 @@ import { createApp } from '../../src/server/http/app.ts';
 import { type App, HTTP_DEFAULTS, type HttpContext } from '../../src/server/http/context.ts';
 import { Followers } from '../../src/server/http/followers.ts';
 import { HttpMetrics } from '../../src/server/http/http-metrics.ts';
+import { NO_RATE_LIMITS, RequestRates } from '../../src/server/http/rate-limits.ts';
 import { MCP_PATH, McpFace } from '../../src/server/mcp/mcp-face.ts';
 import { MCP_DEFAULTS } from '../../src/server/mcp/settings.ts';
 import { fakeEngine } from './fake-engine.ts';
@@ -14,14 +15,17 @@ import { createFixture } from './mcp-fixture.ts';
 export async function startFixture(): Promise<AsyncDisposable & { url: string }> {
   const admission = new Admission(HTTP_DEFAULTS.maxInFlight, HTTP_DEFAULTS.maxBufferedBytes);
   const followers = new Followers(HTTP_DEFAULTS.maxFollowers);
+  const engine = fakeEngine();
+  const rates = new RequestRates(engine.rates, NO_RATE_LIMITS);
   const context: HttpContext = {
-    engine: fakeEngine(),
+    engine,
     clock: systemClock,
     logger: silentLogger,
     settings: HTTP_DEFAULTS,
     admission,
     followers,
-    metrics: new HttpMetrics(admission, followers),
+    metrics: new HttpMetrics(admission, followers, rates),
+    rates,
     authenticator: null,
     stopping: false,
   };

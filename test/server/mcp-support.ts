@@ -14,9 +14,10 @@ export function newClient(revision: Revision): Client {
   return new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } });
 }
 
-export async function connectHttp(url: string, revision: Revision): Promise<Connected> {
+export async function connectHttp(url: string, revision: Revision, apiKey?: string): Promise<Connected> {
   const client = newClient(revision);
-  await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`)));
+  const headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`), { requestInit: { headers } }));
   return { client, [Symbol.asyncDispose]: () => client.close() };
 }
 

@@ -55,11 +55,11 @@ describe('steps', () => {
           await using folder = await temporaryFolder();
           const truth = new MemoryObjectStore();
           const first = await openSharedNode(truth, folder.path);
-          await prepare(engineToolApi(first), inputs);
+          await prepare(engineToolApi(first, null), inputs);
           const told = new Map<number, unknown[]>();
           const work = (name: string) => workUntilDone(name, truth, folder.path, { inputs, lives: [...lives], seed, told });
           await Promise.all([work('ann'), work('bob')]);
-          const won = await winners(engineToolApi(first));
+          const won = await winners(engineToolApi(first, null));
           expect(won).toHaveLength(inputs);
           for (const [offset, results] of told) for (const result of results) expect(result).toEqual({ worker: won[offset] });
           await first.close();

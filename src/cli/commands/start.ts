@@ -50,13 +50,14 @@ async function start(options: StartOptions, context: CliContext, implied: Record
   // A worker answers no command.
   const isNoted = roles?.some(role => role !== 'work') ?? true;
   try {
-    const { host, port, insecure, logRequests, adminKey, tls } = config;
+    const { host, port, insecure, logRequests, rateLimits, adminKey, tls } = config;
     const server = await serve(tailwater.engine, {
       host,
       port,
       logger,
       insecure,
       logRequests,
+      rateLimits,
       ...(adminKey && { adminKey }),
       ...(tls && { tls }),
     });

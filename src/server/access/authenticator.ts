@@ -4,6 +4,8 @@ import type { AccessKeys } from './access-keys.ts';
 
 /** Who sent a request. */
 export interface Identity {
+  /** Of the key; `admin` for the administrator's. */
+  id: string;
   name: string;
   scopes: readonly Scope[];
   /** Beginnings of the names of the only streams that it may touch; null: everything. */
@@ -28,7 +30,7 @@ export class Authenticator {
     if (text === undefined) {
       throw new TailwaterError('TW_UNAUTHENTICATED', { detail: 'The request has no header `Authorization: Bearer <key>`.' });
     }
-    if (isKeyOf(this.#adminHash, text)) return { name: 'admin', scopes: SCOPES, streams: null };
+    if (isKeyOf(this.#adminHash, text)) return { id: 'admin', name: 'admin', scopes: SCOPES, streams: null };
     const found = await this.#keys.find(text);
     if (found === null) throw new TailwaterError('TW_UNAUTHENTICATED', { detail: 'The key is not known here, or has expired.' });
     return found;

@@ -15,13 +15,20 @@ export function reaches({ streams }: Pick<Identity, 'streams'>, stream: string):
   return streams === null || streams.some(prefix => stream.startsWith(prefix));
 }
 
+/** TW_FORBIDDEN. A stream may be named by whatever was sent. */
+export function requireReach(identity: Identity, stream: JsonValue | undefined): void {
+  if (typeof stream === 'string' && reaches(identity, stream)) return;
+  const allowed = identity.streams?.map(prefix => `${prefix}…`).join(', ');
+  throw new TailwaterError('TW_FORBIDDEN', {
+    detail: `The key "${identity.name}" is limited to the streams ${allowed}; this names "${String(stream).slice(0, 200)}".`,
+  });
+}
+
 /** The same questions for a key that is limited to some streams: others are not there for SQL, and what would read one is TW_FORBIDDEN. */
 export function limitedReads(engine: Reads, identity: Identity): Reads {
   const mayRead = (stream: string): boolean => reaches(identity, stream);
   // A definition may leave it to a parameter.
-  const require = (stream: JsonValue | undefined): void => {
-    if (typeof stream !== 'string' || !mayRead(stream)) throw outOfReach(identity, stream);
-  };
+  const require = (stream: JsonValue | undefined): void => requireReach(identity, stream);
   const requireView = async (view: JsonValue | undefined): Promise<void> =>
     require(typeof view === 'string' ? (await engine.features.get(view)).definition.source : view);
   const requireLegs = async (include: unknown): Promise<void> => {
@@ -100,11 +107,4 @@ function namedBy(include: unknown): Named {
     streams: ['rows', 'events', 'documents'].flatMap(legsOf).map(({ stream }) => stream),
     views: legsOf('features').map(({ view }) => view),
   };
-}
-
-function outOfReach({ name, streams }: Identity, stream: JsonValue | undefined): TailwaterError {
-  const allowed = streams!.map(prefix => `${prefix}…`).join(', ');
-  return new TailwaterError('TW_FORBIDDEN', {
-    detail: `The key "${name}" is limited to the streams ${allowed}; this reads "${String(stream).slice(0, 200)}".`,
-  });
 }

@@ -3,6 +3,7 @@ import { TailwaterError } from '../../base/index.ts';
 import type { Encryption, S3Settings } from '../../storage/index.ts';
 import { CLUSTER_DEFAULTS } from '../deployment/cluster.ts';
 import { CACHE_DEFAULTS, parseS3Address, type S3Storage } from '../deployment/s3-deployment.ts';
+import type { RateLimitSettings } from '../http/rate-limits.ts';
 import type { Role } from '../roles.ts';
 import type { EngineOptions } from '../settings.ts';
 import type { TraceSettings } from '../tracing/export.ts';
@@ -18,6 +19,7 @@ export interface NodeConfig {
   tls?: { certFile: string; keyFile: string };
   insecure: boolean;
   logRequests: boolean;
+  rateLimits: Partial<RateLimitSettings>;
   traces?: TraceSettings;
 }
 
@@ -38,6 +40,7 @@ export function nodeConfig(config: Config, env: Readonly<Record<string, string |
       maxStalenessMs: read.given<number>('reads.maxStalenessMs'),
       maxTailRows: read.given<number>('tail.maxRows'),
       maxTailBytes: read.given<number>('tail.maxBytes'),
+      tailStreamShare: read.given<number>('tail.streamShare'),
       maxResidentBytes: read.given<number>('resident.maxBytes'),
       maxResidentRows: read.given<number>('resident.maxRows'),
       compactionThreads: read.given<number>('compaction.threads'),
@@ -68,8 +71,18 @@ export function nodeConfig(config: Config, env: Readonly<Record<string, string |
     logLevel: read.text('logLevel')!,
     insecure: read.given<boolean>('insecure') ?? false,
     logRequests: read.given<boolean>('logRequests') ?? false,
+    rateLimits: rateLimitsOf(read),
     ...present({ adminKey: read.given<string>('adminKey'), tls: tlsOf(read), traces: tracesOf(read) }),
   };
+}
+
+function rateLimitsOf(read: Reader): NodeConfig['rateLimits'] {
+  const given = read.group('rateLimits', ['requestsPerSecond', 'requestsBurst', 'bytesPerSecond', 'bytesBurst']);
+  for (const what of ['requests', 'bytes'] as const) {
+    if (given[`${what}Burst`] !== undefined && given[`${what}PerSecond`] === undefined)
+      throw contradiction(`rateLimits.${what}Burst`, `rateLimits.${what}Burst needs rateLimits.${what}PerSecond`);
+  }
+  return given;
 }
 
 function tlsOf(read: Reader): NodeConfig['tls'] {

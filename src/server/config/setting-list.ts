@@ -14,7 +14,7 @@ const TIB = 1024 ** 4;
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 
-type Bounds = { unit: Unit | null; min: number; max?: number; default: number; s3Default?: number };
+type Bounds = { unit: Unit | null; min: number; max?: number; default: number | null; s3Default?: number };
 
 function integer(name: string, bounds: Bounds, doc: string): NumberSetting {
   return { ...numeric(name, bounds, doc), kind: 'integer' };
@@ -23,7 +23,8 @@ function integer(name: string, bounds: Bounds, doc: string): NumberSetting {
 function numeric(name: string, { unit, min, max = Number.MAX_SAFE_INTEGER, ...defaults }: Bounds, doc: string): NumberSetting {
   const s3Default =
     defaults.s3Default === undefined || defaults.s3Default === defaults.default ? {} : { s3Default: String(defaults.s3Default) };
-  return { kind: 'number', name, unit, min, max, default: String(defaults.default), ...s3Default, doc };
+  const fallback = defaults.default === null ? null : String(defaults.default);
+  return { kind: 'number', name, unit, min, max, default: fallback, ...s3Default, doc };
 }
 
 function text(name: string, form: string, pattern: RegExp, doc: string, fallback: string | null = null): Setting {
@@ -51,6 +52,30 @@ const HTTP_ADDRESS = /^https?:\/\/[^\s/@]+(?:\/[^\s@]*)?$/;
 
 const folder = FOLDER_DEFAULTS;
 const s3 = S3_DEFAULTS;
+
+function rateLimits(): Setting[] {
+  const whose = 'of one key or, where there are no keys, of one address; together on all nodes that share Redis.';
+  const rest = 'More is TW_RATE_LIMITED (429). Health and metrics are not limited.';
+  const atOnce = 'that may come at once; without it those of two seconds.';
+  return [
+    numeric(
+      'rateLimits.requestsPerSecond',
+      { unit: 'requests', min: 0.001, max: 1e9, default: null },
+      `Requests per second ${whose} ${rest}`,
+    ),
+    integer('rateLimits.requestsBurst', { unit: 'requests', min: 1, max: 1e9, default: null }, `Requests ${atOnce}`),
+    integer(
+      'rateLimits.bytesPerSecond',
+      { unit: 'bytes', min: 1, max: TIB, default: null },
+      `Bytes per second of requests that write, ${whose} ${rest}`,
+    ),
+    integer(
+      'rateLimits.bytesBurst',
+      { unit: 'bytes', min: 1, max: TIB, default: null },
+      `Bytes ${atOnce} A larger request is let in when anything is left, and the next ones wait for it.`,
+    ),
+  ];
+}
 
 const SERVER: readonly Setting[] = [
   {
@@ -126,6 +151,7 @@ const SERVER: readonly Setting[] = [
     HTTP_ADDRESS,
     'Where OpenTelemetry spans of requests go, by OTLP over HTTP, such as http://localhost:4318/v1/traces. Headers: OTEL_EXPORTER_OTLP_HEADERS.',
   ),
+  ...rateLimits(),
   numeric(
     'traces.sampleRatio',
     { unit: null, min: 0, max: 1, default: TRACE_DEFAULTS.sampleRatio },
@@ -222,6 +248,11 @@ const LOG: readonly Setting[] = [
     bytes(ENGINE_DEFAULTS.maxTailBytes, undefined, MIB),
     'Bytes of all tails together; writes get TW_TAIL_FULL there.',
   ),
+  numeric(
+    'tail.streamShare',
+    { unit: null, min: 0.001, max: 1, default: ENGINE_DEFAULTS.tailStreamShare },
+    'The part of `tail.maxRows` and `tail.maxBytes` that one stream may have; writes to it alone get TW_TAIL_FULL there.',
+  ),
   integer(
     'resident.maxBytes',
     bytes(RESIDENT_DEFAULTS.maxResidentBytes),
@@ -238,12 +269,12 @@ const WORK: readonly Setting[] = [
   integer(
     'compaction.rows',
     { unit: 'rows', min: 1, default: folder.compaction.rows, s3Default: s3.compaction.rows },
-    'Rows of a tail from which it is compacted.',
+    'Rows of a tail from which it is compacted; at most half of what `tail.streamShare` gives a stream.',
   ),
   integer(
     'compaction.bytes',
     bytes(folder.compaction.bytes, s3.compaction.bytes, KIB),
-    'Bytes of a tail from which it is compacted.',
+    'Bytes of a tail from which it is compacted; at most half of what `tail.streamShare` gives a stream.',
   ),
   integer(
     'compaction.ageMs',

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../base/index.ts';
 
-export type Unit = 'bytes' | 'ms' | 'rows' | 'threads' | 'queries' | 'USD per 1,000 requests';
+export type Unit = 'bytes' | 'ms' | 'rows' | 'requests' | 'threads' | 'queries' | 'USD per 1,000 requests';
 
 interface Common {
   /** As in the configuration file, with dots between levels. */

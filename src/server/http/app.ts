@@ -8,6 +8,7 @@ import { addAuthorisation } from './authorise.ts';
 import type { App, HttpContext } from './context.ts';
 import { addRequestLog, requestFacts } from './log-requests.ts';
 import { fromFastifyError, notFound, refuseConnection, sendProblem } from './problems.ts';
+import { addRateLimits } from './rate-limits.ts';
 import { readBody } from './read-body.ts';
 import { answerRequestIds, requestIds } from './request-ids.ts';
 import type { TlsPair } from './tls-files.ts';
@@ -41,6 +42,7 @@ export function createApp(context: HttpContext, tls: TlsPair | null = null): App
   addTracing(app);
   if (context.settings.logRequests) addRequestLog(app, context);
   addAuthorisation(app, context.authenticator);
+  addRateLimits(app, context.rates);
   addAdmission(app, context);
   app.register(swagger, {
     openapi: {

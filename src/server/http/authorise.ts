@@ -3,6 +3,8 @@ import { TailwaterError } from '../../base/index.ts';
 import type { Scope } from '../access/access-key.ts';
 import type { Authenticator, Identity } from '../access/authenticator.ts';
 import { limitedReads, type Reads, reaches } from '../access/limited-reads.ts';
+import { limitedSteps } from '../access/limited-steps.ts';
+import type { StepsApi } from '../steps-api.ts';
 import type { App } from './context.ts';
 import { isLimitable, scopesOf } from './route-scopes.ts';
 
@@ -52,7 +54,12 @@ export function readsFor({ identity }: FastifyRequest, engine: Reads): Reads {
   return identity === null || identity.streams === null ? engine : limitedReads(engine, identity);
 }
 
-/** A key that is limited to some streams may ask only what names one of them in its path, and what `readsFor` limits. */
+/** The steps that the sender may do. */
+export function stepsFor({ identity }: FastifyRequest, steps: StepsApi): StepsApi {
+  return identity === null || identity.streams === null ? steps : limitedSteps(steps, identity);
+}
+
+/** A key that is limited to some streams may ask only what names one of them in its path, and what is limited by what it names elsewhere. */
 function requireStream(request: FastifyRequest): void {
   const { identity, routeOptions } = request;
   if (identity === null || identity.streams === null || isLimitable(request.method, routeOptions.url)) return;

@@ -7,6 +7,7 @@ import type { EngineLike } from '../engine-types.ts';
 import type { Admission } from './admission.ts';
 import type { Followers } from './followers.ts';
 import type { HttpMetrics } from './http-metrics.ts';
+import type { RequestRates } from './rate-limits.ts';
 
 export interface HttpSettings {
   /** Of a body, as sent and as inflated. Default 64 MiB. */
@@ -47,6 +48,7 @@ export interface HttpContext {
   admission: Admission;
   followers: Followers;
   metrics: HttpMetrics;
+  rates: RequestRates;
   /** Null: nobody is asked who they are. */
   authenticator: Authenticator | null;
   /** Set when the server stops: everything new is refused. */

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Admission } from './admission.ts';
 import type { Followers } from './followers.ts';
+import type { RequestRates } from './rate-limits.ts';
 
 interface RouteMeter {
   requests: { inc(): void };
@@ -15,7 +16,7 @@ export class HttpMetrics {
   readonly #requests: Counter<'method' | 'route' | 'status'>;
   readonly #seconds: Histogram<'method' | 'route'>;
 
-  constructor(admission: Admission, followers: Followers) {
+  constructor(admission: Admission, followers: Followers, rates: RequestRates) {
     const registers = [this.#registry];
     this.#requests = new Counter({
       name: 'tailwater_http_requests_total',
@@ -33,6 +34,16 @@ export class HttpMetrics {
     this.#gauge('tailwater_http_in_flight', 'Requests under way.', () => admission.stats().requests);
     this.#gauge('tailwater_http_body_bytes', 'Bytes of request bodies held.', () => admission.stats().bodyBytes);
     this.#gauge('tailwater_http_refused', 'Requests turned away because of too many.', () => admission.stats().refused);
+    this.#gauge(
+      'tailwater_http_rate_limited_requests',
+      'Requests refused because of too many a second.',
+      () => rates.stats().requests,
+    );
+    this.#gauge(
+      'tailwater_http_rate_limited_writes',
+      'Requests refused because of too many bytes a second.',
+      () => rates.stats().bytes,
+    );
     this.#gauge('tailwater_http_followers', 'Live follows.', () => followers.stats().followers);
     this.#gauge(
       'tailwater_http_followers_stalled',

@@ -18,7 +18,7 @@ const READING = new Set([
   'POST /v1/streams/:stream/query/live',
 ]);
 
-/** What names its streams elsewhere than in its path, and is limited to those that the sender may read. */
+/** What names its streams elsewhere than in its path, and is limited to those of the sender by who answers it. */
 const LIMITABLE = new Set([
   'GET /v1/streams',
   'GET /v1/contexts',
@@ -32,6 +32,11 @@ const LIMITABLE = new Set([
   'POST /v1/features/historical',
   'POST /v1/features/online',
   'POST /v1/sql',
+  'GET /v1/steps',
+  'POST /v1/steps',
+  'GET /mcp',
+  'POST /mcp',
+  'DELETE /mcp',
 ]);
 
 /** What puts records and documents into streams that exist, and into tables of other engines. */

@@ -13,6 +13,7 @@ import { type App, HTTP_DEFAULTS, type HttpContext, type HttpSettings } from './
 import { Followers } from './followers.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { addIcebergCatalog } from './iceberg/iceberg-catalog.ts';
+import { NO_RATE_LIMITS, type RateLimitSettings, RequestRates } from './rate-limits.ts';
 import { addContextRoutes } from './routes/contexts.ts';
 import { addDocumentRoutes } from './routes/documents.ts';
 import { addFeatureRoutes } from './routes/features.ts';
@@ -41,6 +42,8 @@ export interface HttpServerOptions extends Partial<HttpSettings> {
   insecure?: boolean;
   /** With it the server speaks HTTPS; the files are read again when they change. */
   tls?: TlsFiles;
+  /** What a key, or without keys an address, may send. Default: as much as it likes. */
+  rateLimits?: Partial<RateLimitSettings>;
   /** Of the Model Context Protocol at /mcp. */
   mcp?: Partial<McpSettings>;
 }
@@ -56,22 +59,26 @@ export interface HttpServer {
 /** Serves an engine over HTTP (design, section 9). TW_SETTING when the address cannot be listened on, or may not be for want of keys. */
 export async function serve(served: EngineLike, options: HttpServerOptions = {}): Promise<HttpServer> {
   const { host = '127.0.0.1', port = 8787, clock = systemClock, logger = silentLogger, ...rest } = options;
-  const { adminKey, insecure = false, tls, mcp = {}, ...given } = rest;
+  const { adminKey, insecure = false, tls, mcp = {}, rateLimits = {}, ...given } = rest;
   if (adminKey === undefined && !insecure && !isLoopback(host)) throw unguarded(host);
   const engine = tracedEngine(served);
   const authenticator = adminKey === undefined ? null : new Authenticator(engine.keys, adminKey);
   const settings = { ...HTTP_DEFAULTS, ...given };
   const admission = new Admission(settings.maxInFlight, settings.maxBufferedBytes);
   const followers = new Followers(settings.maxFollowers);
-  const metrics = new HttpMetrics(admission, followers);
-  const parts = { admission, followers, metrics, authenticator };
+  const rates = new RequestRates(engine.rates, { ...NO_RATE_LIMITS, ...rateLimits });
+  const metrics = new HttpMetrics(admission, followers, rates);
+  const parts = { admission, followers, metrics, rates, authenticator };
   const context: HttpContext = { engine, clock, logger, settings, ...parts, stopping: false };
   const pair = tls === undefined ? null : await readTls(tls);
   const app = createApp(context, pair);
   const unused = new UnusedConnections(app, pair !== null);
   app.register(async scope => addRoutes(scope as App, context));
   app.register(async scope => addIcebergCatalog(scope as App, context), { prefix: '/iceberg' });
-  const face = new McpFace(context, createMcpService(engineToolApi(engine), clock, mcp, isLoopback(host)));
+  const face = new McpFace(
+    context,
+    createMcpService(identity => engineToolApi(engine, identity), clock, mcp, isLoopback(host)),
+  );
   app.register(async scope => face.addRoutes(scope as App), { prefix: MCP_PATH });
   const url = await listen(app, host, port);
   if (!isLoopback(host) && authenticator === null) logger.warn({ host }, 'Listening beyond this machine without authentication');

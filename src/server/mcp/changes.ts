@@ -1,5 +1,7 @@
 import { type Clock, isTailwaterError } from '../../base/index.ts';
 import type { ToolApi } from '../../tools/index.ts';
+import type { Identity } from '../access/authenticator.ts';
+import { requireReach } from '../access/limited-reads.ts';
 
 interface Watch {
   listeners: Set<() => void>;
@@ -9,6 +11,19 @@ interface Watch {
 }
 
 const RETRY_MS = 1000;
+
+export type Watchable = Pick<StreamChanges, 'watch'>;
+
+/** What is told to a key of some streams: to watch another is TW_FORBIDDEN. */
+export function reachableChanges(changes: StreamChanges, identity: Identity | null): Watchable {
+  if (identity === null || identity.streams === null) return changes;
+  return {
+    async watch(stream, listener) {
+      requireReach(identity, stream);
+      return changes.watch(stream, listener);
+    },
+  };
+}
 
 /**
  * Tells that a stream has new records, without reading them: it waits for one, tells, and looks again after `coalesceMs`. However many

@@ -1,5 +1,5 @@
 import { isJsonObject } from '../../base/index.ts';
-import type { StreamChanges } from './changes.ts';
+import type { StreamChanges, Watchable } from './changes.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 /** The resources that a listening request of 2026-07-28 names; null when it is no such request. What is malformed is for the SDK to say. */
@@ -25,13 +25,13 @@ export class Listening {
     this.#publish = publish;
   }
 
-  /** Throws protocol errors, and then nothing is listened to. The returned function ends it; it may be called twice. */
-  async listen(uris: readonly string[]): Promise<() => void> {
+  /** Throws protocol errors, and then nothing is listened to. The returned function ends it; it may be called twice. `may`: what the listener may watch. */
+  async listen(uris: readonly string[], may: Watchable = this.#changes): Promise<() => void> {
     const held: string[] = [];
     const end = (): void => {
       for (const uri of held.splice(0)) this.#release(uri);
     };
-    const own = new Subscriptions(this.#changes, this.#max, () => {});
+    const own = new Subscriptions(may, this.#max, () => {});
     try {
       for (const uri of uris) {
         // Checks the address and the bound of this request; the shared one below tells.

@@ -7,22 +7,25 @@ import {
   toWebRequest,
 } from '@modelcontextprotocol/node';
 import {
+  type AuthInfo,
   createMcpHandler,
   isJsonContentType,
   isLegacyRequest,
   localhostAllowedHostnames,
   localhostAllowedOrigins,
   type McpHttpHandler,
-  type McpServerFactory,
+  type McpServer,
   ProtocolError,
+  type Server,
   type ServerNotifier,
 } from '@modelcontextprotocol/server';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { asTailwaterError, isDeeperThan, type JsonValue, systemRandom, TailwaterError } from '../../base/index.ts';
+import type { Identity } from '../access/authenticator.ts';
 import { addBodies, answerErrors } from '../http/app.ts';
 import type { App, HttpContext } from '../http/context.ts';
 import type { Follower } from '../http/followers.ts';
-import type { StreamChanges } from './changes.ts';
+import { reachableChanges, type StreamChanges } from './changes.ts';
 import { idOf, JSON_RPC, jsonRpcError, sendJsonRpcError } from './json-rpc.ts';
 import { Listening, listenedResources } from './listening.ts';
 import { protocolError } from './protocol-server.ts';
@@ -36,8 +39,8 @@ const MAX_BATCH = 64;
 const MAX_DEPTH = 100;
 
 export interface McpService {
-  /** A protocol server for each session of 2025-11-25, and for each request of 2026-07-28. */
-  create: McpServerFactory;
+  /** A protocol server for each session of 2025-11-25, and for each request of 2026-07-28, of whoever asks; null: nobody is asked who they are. */
+  create: (identity: Identity | null) => McpServer | Server;
   /** Null: resources do not change. */
   changes: StreamChanges | null;
   settings: McpSettings;
@@ -60,12 +63,11 @@ export class McpFace {
     const onError = (error: Error): void => context.logger.debug({ kind: error.name }, 'A client of MCP was refused');
     this.#context = context;
     this.#service = service;
-    const legacy = (): ReturnType<McpServerFactory> => create({ era: 'legacy' });
     const { clock, settings: http } = context;
     const maxBodyBytes = Math.min(settings.maxMessageBytes, http.maxBodyBytes);
     this.#maxBodyBytes = maxBodyBytes;
-    this.#sessions = new Sessions({ create: legacy, clock, random: systemRandom, settings, maxBodyBytes, onError });
-    this.#modern = createMcpHandler(create, {
+    this.#sessions = new Sessions({ create, clock, random: systemRandom, settings, maxBodyBytes, onError });
+    this.#modern = createMcpHandler(({ authInfo }) => create(this.#identityIn(authInfo)), {
       legacy: 'reject',
       onerror: onError,
       maxSubscriptions: http.maxFollowers,
@@ -117,8 +119,8 @@ export class McpFace {
       request.heldBytes = -1;
     }
     try {
-      if (legacy) await this.#sessions.handle(request.raw, reply.raw, message);
-      else await this.#answerModern(request.raw, reply.raw, message);
+      if (legacy) await this.#sessions.handle(request.raw, reply.raw, message, request.identity);
+      else await this.#answerModern(request, reply.raw, message);
     } catch (error) {
       this.#context.logger.error({ kind: (error as Error).name }, 'A request of MCP failed');
       sendJsonRpcError(reply.raw, 500, JSON_RPC.internalError, 'An internal error occurred');
@@ -126,12 +128,14 @@ export class McpFace {
     return reply;
   }
 
-  async #answerModern(request: IncomingMessage, response: ServerResponse, message: unknown): Promise<void> {
+  async #answerModern({ raw, identity }: FastifyRequest, response: ServerResponse, message: unknown): Promise<void> {
+    const request = Object.assign(raw, { auth: authOf(identity) }) as NodeIncomingMessageLike;
     const uris = listenedResources(message);
-    if (uris === null || uris.length === 0 || this.#listening === null)
-      return this.#serveModern(request as NodeIncomingMessageLike, response, message);
+    const { changes } = this.#service;
+    if (uris === null || uris.length === 0 || this.#listening === null || changes === null)
+      return this.#serveModern(request, response, message);
     try {
-      const end = await this.#listening.listen(uris);
+      const end = await this.#listening.listen(uris, reachableChanges(changes, identity));
       response.once('close', end);
       if (response.destroyed) end();
     } catch (error) {
@@ -139,7 +143,14 @@ export class McpFace {
       response.writeHead(200, { 'content-type': 'application/json' }).end(jsonRpcError(code, text, idOf(message), data));
       return;
     }
-    return this.#serveModern(request as NodeIncomingMessageLike, response, message);
+    return this.#serveModern(request, response, message);
+  }
+
+  /** Where keys are asked for, who has none is nobody, and not everybody. */
+  #identityIn(auth: AuthInfo | undefined): Identity | null {
+    const identity = auth?.extra?.identity as Identity | undefined;
+    if (identity === undefined && this.#context.authenticator !== null) throw new TailwaterError('TW_UNAUTHENTICATED');
+    return identity ?? null;
   }
 
   /** Counts a live stream among the follows. Throws TW_BUSY. */
@@ -154,6 +165,12 @@ export class McpFace {
       followers.delete(follower);
     });
   }
+}
+
+/** How the SDK hands on who sent a request. */
+function authOf(identity: Identity | null): AuthInfo | undefined {
+  if (identity === null) return undefined;
+  return { token: '', clientId: identity.id, scopes: [...identity.scopes], extra: { identity } };
 }
 
 /** A request whose Host makes no address has no revision. Throws TW_BAD_REQUEST. */

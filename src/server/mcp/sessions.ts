@@ -2,10 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node';
 import { isInitializeRequest, type McpServer, type Server } from '@modelcontextprotocol/server';
 import { type Clock, type Random, randomUuid, type Timer } from '../../base/index.ts';
+import type { Identity } from '../access/authenticator.ts';
 import { JSON_RPC, sendJsonRpcError } from './json-rpc.ts';
 import type { McpSettings } from './settings.ts';
 
 interface Session {
+  /** Of the key that opened it, which alone may use it; null: nobody is asked for one. */
+  owner: string | null;
   transport: NodeStreamableHTTPServerTransport;
   server: McpServer | Server;
   /** Requests and open streams. */
@@ -14,7 +17,7 @@ interface Session {
 }
 
 export interface SessionsOptions {
-  create: () => Promise<McpServer | Server> | McpServer | Server;
+  create: (identity: Identity | null) => Promise<McpServer | Server> | McpServer | Server;
   clock: Clock;
   random: Random;
   settings: McpSettings;
@@ -38,12 +41,17 @@ export class Sessions {
     return this.#sessions.size;
   }
 
-  /** `body`: parsed; undefined when the request has none. */
-  async handle(request: IncomingMessage, response: ServerResponse, body: unknown): Promise<void> {
+  /** `body`: parsed; undefined when the request has none. `identity`: who sent it. */
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: unknown,
+    identity: Identity | null = null,
+  ): Promise<void> {
     const id = request.headers['mcp-session-id'];
-    if (id === undefined) return this.#open(request, response, body);
+    if (id === undefined) return this.#open(request, response, body, identity);
     const session = typeof id === 'string' ? this.#sessions.get(id) : undefined;
-    if (session === undefined) {
+    if (session === undefined || session.owner !== ownerOf(identity)) {
       sendJsonRpcError(response, 404, JSON_RPC.sessionNotFound, 'There is no such session: it ended. Initialize a new one.');
       return;
     }
@@ -57,7 +65,7 @@ export class Sessions {
     await Promise.all(sessions.map(session => this.#closeQuietly(session)));
   }
 
-  async #open(request: IncomingMessage, response: ServerResponse, body: unknown): Promise<void> {
+  async #open(request: IncomingMessage, response: ServerResponse, body: unknown, identity: Identity | null): Promise<void> {
     if (!isInitializeRequest(body)) {
       sendJsonRpcError(response, 400, JSON_RPC.badRequest, 'Without an Mcp-Session-Id only `initialize` can be asked.');
       return;
@@ -75,7 +83,7 @@ export class Sessions {
     this.#opening++;
     let session: Session | null = null;
     try {
-      session = await this.#connect();
+      session = await this.#connect(identity);
       await this.#serve(session, request, response, body);
     } finally {
       this.#opening--;
@@ -83,7 +91,7 @@ export class Sessions {
     }
   }
 
-  async #connect(): Promise<Session> {
+  async #connect(identity: Identity | null): Promise<Session> {
     const { create, clock, random, maxBodyBytes } = this.#options;
     const transport = new NodeStreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUuid(random),
@@ -91,7 +99,8 @@ export class Sessions {
       onsessionclosed: id => void this.#sessions.delete(id),
       maxRequestBodySize: maxBodyBytes,
     });
-    const session: Session = { transport, server: await create(), inFlight: 0, lastUsedMs: clock.nowMs() };
+    const used = { inFlight: 0, lastUsedMs: clock.nowMs() };
+    const session: Session = { owner: ownerOf(identity), transport, server: await create(identity), ...used };
     await session.server.connect(transport);
     return session;
   }
@@ -141,4 +150,8 @@ export class Sessions {
       .then(() => transport.close())
       .catch(this.#options.onError);
   }
+}
+
+function ownerOf(identity: Identity | null): string | null {
+  return identity?.id ?? null;
 }

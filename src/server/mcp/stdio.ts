@@ -20,7 +20,7 @@ export function serveMcpStdio(
   api: ToolApi,
   { stdin, stdout, clock, ...given }: StdioOptions,
 ): { closed: Promise<void>; close(): Promise<void> } {
-  const { changes, settings } = createMcpService(api, clock, given, true);
+  const { changes, settings } = createMcpService(() => api, clock, given, true);
   const server = { current: null as ReturnType<typeof createProtocolServer> | null };
   const transport = new StdioServerTransport(stdin, stdout);
   const handle = serveStdio(

@@ -1,17 +1,17 @@
 import { ProtocolError, ProtocolErrorCode, ResourceNotFoundError } from '@modelcontextprotocol/server';
 import { isTailwaterError } from '../../base/index.ts';
-import type { StreamChanges } from './changes.ts';
+import type { Watchable } from './changes.ts';
 import { parseResourceUri } from './resource-uris.ts';
 
 /** The resources that one client is told of: bounded, each once, ended together. */
 export class Subscriptions {
-  readonly #changes: StreamChanges;
+  readonly #changes: Watchable;
   readonly #max: number;
   readonly #notify: (uri: string) => void;
   readonly #ends = new Map<string, () => void>();
   #closed = false;
 
-  constructor(changes: StreamChanges, max: number, notify: (uri: string) => void) {
+  constructor(changes: Watchable, max: number, notify: (uri: string) => void) {
     this.#changes = changes;
     this.#max = max;
     this.#notify = notify;

@@ -1,13 +1,17 @@
 import { type Clock, type Logger, type Random, randomId } from '../../../base/index.ts';
 import type { RunJob, SharedQueue } from '../../compactions.ts';
+import { LocalRates } from '../../limits/local-rates.ts';
+import { SharedRates } from '../../limits/shared-rates.ts';
 import type { ComponentStats } from '../../metrics.ts';
 import { BullQueue } from './bull-queue.ts';
 import { RedisHints } from './redis-hints.ts';
 import { RedisLink, type RedisSettings } from './redis-link.ts';
+import { RedisRates } from './redis-rates.ts';
 
 /** All that a node has of Redis. Opening does not wait for it, and nothing here fails because it is not there. */
 export class NodeRedis {
   readonly hints: RedisHints;
+  readonly rates: SharedRates;
   readonly #link: RedisLink;
   readonly #clock: Clock;
   #queue: SharedQueue | null = null;
@@ -16,6 +20,8 @@ export class NodeRedis {
     this.#clock = parts.clock;
     this.#link = new RedisLink(settings, parts.clock, parts.logger);
     this.hints = new RedisHints(this.#link, randomId(parts.random));
+    const own = new LocalRates(parts.clock);
+    this.rates = new SharedRates({ own, remote: new RedisRates(this.#link), clock: parts.clock, logger: parts.logger });
   }
 
   openQueue(run: RunJob): SharedQueue {
@@ -25,7 +31,9 @@ export class NodeRedis {
 
   warnings(): string[] {
     if (this.#link.isReady) return [];
-    return ['Redis cannot be reached: this node sees by polling what others do, and nodes compact by leases.'];
+    return [
+      'Redis cannot be reached: this node sees by polling what others do, nodes compact by leases, and rate limits are those of each node.',
+    ];
   }
 
   stats(): ComponentStats[] {

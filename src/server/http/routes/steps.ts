@@ -1,6 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox';
 import type { JsonObject, JsonValue } from '../../../base/index.ts';
 import type { StepRequest } from '../../steps-api.ts';
+import { stepsFor } from '../authorise.ts';
 import type { App, HttpContext } from '../context.ts';
 import { answers, parseJsonBody, sendWithToken } from './route-parts.ts';
 
@@ -51,7 +52,7 @@ export function addStepRoutes(app: App, { engine }: HttpContext): void {
       },
     },
     async (request, reply) => {
-      const answer = await engine.steps.step(request.body as unknown as StepRequest);
+      const answer = await stepsFor(request, engine.steps).step(request.body as unknown as StepRequest);
       return sendWithToken(reply, JSON.stringify(answer), answer.token);
     },
   );
@@ -61,7 +62,7 @@ export function addStepRoutes(app: App, { engine }: HttpContext): void {
       schema: { summary: 'How far a consumer is', querystring: PositionQuery, response: answers(PositionSchema) },
     },
     async (request, reply) => {
-      const answer = await engine.steps.stepPosition(request.query);
+      const answer = await stepsFor(request, engine.steps).stepPosition(request.query);
       return sendWithToken(reply, JSON.stringify(answer), answer.token);
     },
   );
