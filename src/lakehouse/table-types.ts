@@ -46,6 +46,8 @@ export interface TableCandidate {
   text?: string;
   /** Cosine distance as an exact computation over `_embedding`, for vector candidates. */
   distance?: number;
+  /** The `_embedding` of the row, for vector candidates. */
+  vector?: Float32Array;
   /** The whole row, when it was asked for. */
   row?: TableRow;
 }

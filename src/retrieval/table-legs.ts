@@ -1,13 +1,15 @@
 import { fromUtf8, type JsonValue } from '../base/index.ts';
 import { type CandidateDetail, filterToSql, type TableCandidate, type TableRow } from '../lakehouse/index.ts';
 import type { Pinned, TableView } from '../snapshot/index.ts';
-import { analyze, type Bm25, matches } from '../streams/index.ts';
+import { analyze, type Bm25, matches, vectorDistance } from '../streams/index.ts';
 import { byScoreThenNewest, type LegRow } from './fuse.ts';
 import type { SearchPlan } from './plan.ts';
 
 /** The most rows one leg draws from the table before it says that it could not consider everything. */
 const MAX_CANDIDATES = 32_768;
 const MIN_TEXT_CANDIDATES = 100;
+/** What LanceDB, which rounds otherwise, may take for nearer than the last of a leg. */
+const MORE_VECTOR_CANDIDATES = 8;
 
 export interface TableHit extends LegRow {
   /** The row, or what it is fetched by (`loadRows`): few of the candidates of a leg get into the answer. */
@@ -20,7 +22,7 @@ export interface TableLeg {
   exhaustive: boolean;
 }
 
-/** The rows in memory are scored all; else LanceDB proposes by its own scores, and ours decide (R3). */
+/** The rows in memory are scored all; else LanceDB proposes by its own scores, and ours decide (R3): those of all tiers are of one computation. */
 export async function tableTextLeg(pinned: Pinned, plan: SearchPlan, bm25: Bm25): Promise<TableLeg> {
   if (pinned.resident !== null) {
     const hits = pinned.resident.searchText(plan.terms, bm25, plan.legDepth, row => isWinner(pinned, plan, row));
@@ -43,8 +45,9 @@ export async function tableVectorLeg(pinned: Pinned, plan: SearchPlan, vector: F
   const table = pinned.table!;
   const where = sqlOf(table, plan);
   const fetch = (limit: number) => table.version.searchVector(vector, limit, where, detailOf(plan));
-  const leg = await fetchUnshadowed(pinned, plan, fetch, plan.legDepth);
-  return rank(leg, plan, candidate => 1 - candidate.distance!);
+  const leg = await fetchUnshadowed(pinned, plan, fetch, plan.legDepth + MORE_VECTOR_CANDIDATES);
+  const distance = vectorDistance(vector);
+  return rank(leg, plan, candidate => 1 - distance(candidate.vector!));
 }
 
 interface Candidates {

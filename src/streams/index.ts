@@ -35,6 +35,7 @@ export { RowIndex } from './tail/row-index.ts';
 export { StreamTail } from './tail/stream-tail.ts';
 export type { TailHit, TailSnapshot } from './tail/tail-snapshot.ts';
 export { ValueIndexes } from './tail/value-index.ts';
+export { vectorDistance } from './tail/vector-distance.ts';
 export { analyze, LANCE_TEXT_INDEX } from './text/analyze.ts';
 export { BM25_DEFAULTS, Bm25, type CorpusStatistics } from './text/bm25.ts';
 export { embedText, searchText } from './text/record-text.ts';

@@ -5,8 +5,10 @@ import loadWabt from 'wabt';
 import { seededRandom } from '../../src/base/index.ts';
 import { createDotMemory, plainMemory } from '../../src/streams/tail/dot-kernel.ts';
 import { DOT_KERNEL_CODE } from '../../src/streams/tail/dot-kernel-code.ts';
+import { RowIndex } from '../../src/streams/tail/row-index.ts';
 import { TopHits } from '../../src/streams/tail/top-hits.ts';
 import { VectorBlock } from '../../src/streams/tail/vector-block.ts';
+import { vectorDistance } from '../../src/streams/tail/vector-distance.ts';
 
 const random = seededRandom(7);
 
@@ -141,5 +143,23 @@ describe('the best hits', () => {
         expect(top.sorted()).toEqual(sorted.slice(0, limit).map(({ ordinal, goodness: good }) => ({ ordinal, goodness: good })));
       }),
     );
+  });
+});
+
+describe('the distance of a vector that lies elsewhere', () => {
+  test('is bit for bit that of the same vector in a block', () => {
+    for (let round = 0; round < 400; round++) {
+      const dimensions = 1 + Math.floor(random.float() * 400);
+      const query = randomVector(dimensions);
+      const vectors = [...Array.from({ length: 4 }, () => randomVector(dimensions)), new Float32Array(dimensions), query];
+      const index = new RowIndex();
+      for (const vector of vectors) index.add(null, vector);
+      const distance = vectorDistance(query);
+      const found = index.searchVector(vectors.length, query, vectors.length, () => true);
+      expect(found.map(({ ordinal, score }) => [ordinal, score])).toEqual(
+        found.map(({ ordinal }) => [ordinal, distance(vectors[ordinal])]),
+      );
+      expect(found.length).toBe(vectors.length);
+    }
   });
 });

@@ -74,14 +74,16 @@ export class LanceVersion implements TableVersion {
     where: string | null,
     detail: CandidateDetail = 'rows',
   ): Promise<TableCandidate[]> {
-    if (this.#schema.dimensions === null || limit <= 0) return [];
+    const { dimensions } = this.#schema;
+    if (dimensions === null || limit <= 0) return [];
     let search = this.#rows.query().nearestTo(vector).column('_embedding').distanceType('cosine').nprobes(VECTOR_PROBES);
     if (where !== null) search = search.where(where);
     const found = await search.select(['_rowid', '_distance']).withRowId().limit(limit).toArrow();
     const nearest = rowIds(found, '_distance');
-    const candidates = await this.#take([...nearest.keys()], this.#columnsOf(detail), batch => {
+    const candidates = await this.#take([...nearest.keys()], [...this.#columnsOf(detail), '_embedding'], batch => {
       const read = this.#candidateReader(batch, detail);
-      return (at, id) => ({ ...read(at, id), distance: nearest.get(id)! });
+      const vectors = new VectorReader(columnData(batch, '_embedding'), dimensions);
+      return (at, id) => ({ ...read(at, id), distance: nearest.get(id)!, vector: vectors.vector(at)!.slice() });
     });
     return candidates.sort((a, b) => a.distance - b.distance || b.seq - a.seq);
   }

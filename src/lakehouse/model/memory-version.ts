@@ -58,7 +58,11 @@ export class MemoryVersion implements TableVersion {
   ): Promise<TableCandidate[]> {
     const embedded = this.#rows.rows.filter(stored => stored.vector !== null);
     return rowsWhere(this.#schema, embedded, where)
-      .map(stored => ({ ...candidateOf(stored, detail), distance: cosineDistance(vector, stored.vector!) }))
+      .map(stored => ({
+        ...candidateOf(stored, detail),
+        distance: cosineDistance(vector, stored.vector!),
+        vector: stored.vector!,
+      }))
       .sort((a, b) => a.distance - b.distance || b.seq - a.seq)
       .slice(0, limit);
   }

@@ -126,7 +126,8 @@ function encode(vector: Float32Array, codes: Int8Array | Int16Array, maxCode: nu
   return { scale, error: Math.sqrt(squares) };
 }
 
-function normalise(floats: Float32Array, start: number, dimensions: number): void {
+/** Makes a vector in place a unit vector; what is not a finite, non-zero one becomes zero. */
+export function normalise(floats: Float32Array, start: number, dimensions: number): void {
   let squares = 0;
   for (let at = start; at < start + dimensions; at++) squares += floats[at] * floats[at];
   const usable = squares > 0 && Number.isFinite(squares);
